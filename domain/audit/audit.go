@@ -19,11 +19,12 @@ const (
 	NPI Class = "NPI" // non personal information
 )
 
-// Information is one keyed value. An Information without value is left out of the log.
+// Information is one keyed value, or a list of values under one key. An Information without value is left out of the log.
 type Information struct {
 	Key   string
 	Class Class
 	Value string
+	List  []string // written as <key>.0, <key>.1 …; Value is then empty
 }
 
 // ContextNotes is what was said in one context, in the order it was said.
