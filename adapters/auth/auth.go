@@ -1,0 +1,92 @@
+// Package auth turns the credential of a message into the caller it speaks for.
+//
+// It chooses the scheme by the form of the credential; a package per scheme verifies it (dgws: signed ID cards). What comes out is an
+// identity.Caller made of verified parts alone, or a [Refusal].
+package auth
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/identity"
+)
+
+// Message is a SOAP message whose frame was read. Nothing in it is verified.
+type Message struct {
+	Tree     *xmltree.Tree
+	Header   xmltree.Node // soap:Header, None if there is none
+	Body     xmltree.Node // soap:Body
+	Security xmltree.Node // the one wsse:Security of the Header, None if there is none
+	Addr     netip.Addr   // of the client; the zero Addr if it cannot be told
+
+	// Attributes is what the audit log tells of the credential ("idCardAttributes"). A verifier sets it once the signature is good, also
+	// where it then refuses the credential.
+	Attributes map[string]string
+}
+
+// Verifier verifies the credentials of one scheme. The error is a *Refusal, or an error of ours.
+type Verifier interface {
+	Verify(ctx context.Context, m *Message, p admitting.Policy) (identity.Caller, error)
+}
+
+// Administrator is a role within an organisation that may administer the server.
+type Administrator struct{ Role, CVR string }
+
+// Schemes admits messages by the scheme their credential has. A nil verifier means that the scheme is not offered.
+type Schemes struct {
+	DGWS           Verifier // Den Gode Webservice: signed ID card
+	IDWS           Verifier // OIO IDWS: holder-of-key token
+	Administrators []Administrator
+}
+
+// Admit verifies the credential in m and returns who calls. The policy's Schemes are looked at after the credential was verified, by
+// the gate; here they decide only whether a message may come without any.
+func (s *Schemes) Admit(ctx context.Context, m *Message, p admitting.Policy) (identity.Caller, error) {
+	scheme, err := schemeOf(m)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	verifier := s.DGWS
+	if scheme == identity.IDWS {
+		verifier = s.IDWS
+	}
+	if verifier == nil {
+		return identity.Caller{}, refuse(errScheme, "scheme not offered")
+	}
+	caller, err := verifier.Verify(ctx, m, p)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	caller.Administrator = caller.Kind == identity.Operator || caller.Kind == identity.Professional && caller.NationalRole != "" &&
+		slices.Contains(s.Administrators, Administrator{Role: caller.NationalRole, CVR: caller.Org.CVR})
+	if m.Addr.IsValid() {
+		caller.Addr = m.Addr.String()
+	}
+	return caller, nil
+}
+
+// schemeOf tells the scheme by the one Assertion of the one Security header: id="IDCard" is a DGWS card, an ID is an IDWS token.
+func schemeOf(m *Message) (identity.Scheme, error) {
+	if m.Security == xmltree.None {
+		return identity.NoScheme, refuse(errNoSecurity, "no Security header")
+	}
+	assertion, err := m.Tree.Only(m.Security, NSAssertion, "Assertion")
+	if err != nil {
+		if m.Tree.Child(m.Security, NSAssertion, "Assertion") == xmltree.None {
+			return identity.NoScheme, refuse(errNoAssertion, "no Assertion")
+		}
+		return identity.NoScheme, refuse(errAssertion, "two Assertions")
+	}
+	id, card := m.Tree.Attr(assertion, "", "id")
+	_, token := m.Tree.Attr(assertion, "", "ID")
+	switch {
+	case card && !token && id == "IDCard":
+		return identity.DGWS, nil
+	case token && !card:
+		return identity.IDWS, nil
+	}
+	return identity.NoScheme, refuse(errAssertion, "id of the Assertion")
+}

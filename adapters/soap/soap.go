@@ -1,0 +1,133 @@
+// Package soap serves SOAP 1.1 and 1.2 over HTTP: it reads the frame of a message, finds the operation by the element in the Body, lets a
+// [Profile] admit the caller, carries the call out through the gate and writes the answer or the fault. Contracts are packages below it.
+package soap
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/xml/c14n"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+)
+
+// Name is the expanded name of an element.
+type Name struct{ Space, Local string }
+
+// Operation is one operation of a service.
+type Operation struct {
+	Name    Name     // of the element in the Body: decides alone which operation a message is for
+	Label   string   // the operation's name in logs and metrics
+	Actions []string // the SOAPActions that name it, without quotes
+	Policy  admitting.Policy
+	// Serve binds the request and runs the use case inside the unit of work of the call. An error that wraps a fault.Error is told to the
+	// caller; any other is ours.
+	Serve func(ctx context.Context, req Request) (Reply, error)
+}
+
+// Request is an admitted call. Tree and its nodes may be used until Serve returns; strings taken from it stay valid.
+type Request struct {
+	Caller identity.Caller
+	Tree   *xmltree.Tree
+	Body   xmltree.Node // the operation's element, the one child of soap:Body
+}
+
+// Payload returns the SHA-256 of soap:Body in Exclusive Canonical XML.
+func (r Request) Payload() (sum [32]byte, err error) {
+	h := sha256.New()
+	budget := c14n.BudgetFor(r.Tree)
+	if err := c14n.Write(h, r.Tree, r.Tree.Parent(r.Body), c14n.Options{Method: c14n.Exclusive}, &budget); err != nil {
+		return sum, err
+	}
+	return [32]byte(h.Sum(sum[:0])), nil
+}
+
+// Reply writes the one element in the Body of the answer. It runs after the use case and before the commit, once, and must not fail. The
+// prefixes soap, medcom, wsse and wsu are declared around it; it declares its own.
+type Reply func(w *xmlout.Writer)
+
+// AddressPlaceholder stands in Contract.WSDL where the absolute address of the path that was asked for goes.
+const AddressPlaceholder = "{{address}}"
+
+// Contract is what GET serves: ?wsdl gives WSDL, ?xsd=<name> gives Files[name].
+type Contract struct {
+	WSDL  []byte
+	Files map[string][]byte
+}
+
+// Service is a set of operations served at one or several paths.
+type Service struct {
+	Name       string          // in logs and metrics, such as "minlog2-registration"
+	Component  audit.Component // owner of the paths in the audit log
+	Operations []Operation
+	Contract   Contract
+	Profile    Profile
+}
+
+// Profile is how messages of a service are admitted and answered. It is safe for concurrent use.
+type Profile interface {
+	// Admit verifies the credential of env and returns who calls op. It may fill env.Attributes. The error wraps a fault.Error (an
+	// *auth.Refusal where a cause is to be logged), or is ours. Kinds and schemes of op.Policy are checked afterwards, by the gate.
+	Admit(ctx context.Context, env *Envelope, op *Operation) (identity.Caller, error)
+	// Answer writes the envelope of a good answer around reply. An error undoes the call.
+	Answer(ctx context.Context, w *xmlout.Writer, env *Envelope, reply Reply) error
+	// Fault writes the envelope that tells of err, which always wraps a fault.Error, and returns the HTTP status. The router overrides the
+	// status of its own faults (405, 413). env may be as good as empty: a message that could not be read has SOAP 1.1 and no Tree.
+	Fault(ctx context.Context, w *xmlout.Writer, env *Envelope, err error) (status int)
+}
+
+// Envelope is a request as far as it was read.
+type Envelope struct {
+	auth.Message // Tree, Header, Body, Security, Addr; Attributes come from the profile
+	Root         xmltree.Node
+	SOAP12       bool
+	Medcom       string // namespace of the medcom:Header in the request, else the DGWS namespace in use; never ""
+	FlowID       string // medcom:FlowID, "" if there is none
+	MessageID    string // medcom:MessageID, "" if there is none
+	CallID       string // 16 hex digits
+	HTTP         *http.Request
+}
+
+// Deps is what a router needs from its surroundings.
+type Deps struct {
+	Gate           *admitting.Gate
+	Now            func() time.Time
+	NewID          func() string // id of a message or flow
+	Log            *slog.Logger
+	PublicURL      string         // scheme and host in contracts, such as "https://nsp.example"; "" = those of the request
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	ReadTimeout    time.Duration  // for the body of a request; 0 = 10 s
+	CallTimeout    time.Duration  // for the use case; 0 = none
+	// Observe is told of every request to a service path but those for contracts, after the answer was sent. nil = nobody.
+	Observe func(ctx context.Context, o Observed)
+}
+
+// How a call ended, for metrics.
+const (
+	OK          = "ok"
+	Faulted     = "fault"
+	Refused     = "refused" // by security
+	AuditFailed = "audit_failed"
+	TimedOut    = "timeout"
+)
+
+// Observed is one request as it went.
+type Observed struct {
+	Service   string
+	Component audit.Component
+	Operation string // Label, "" if it was not recognised
+	Outcome   string
+	Fault     fault.Error // what the caller was told, zero for a good answer
+	Cause     string      // why security refused, a short constant text; else ""
+	Access    audit.Access
+	Notes     audit.Notes
+}
