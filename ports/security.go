@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"time"
 
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/identity"
@@ -13,6 +14,13 @@ import (
 // TrustSource returns what is trusted now. The set is immutable and is replaced as a whole; callers may keep it for one call.
 type TrustSource interface {
 	Trust(ctx context.Context) (*trust.Set, error)
+}
+
+// Certificates judges client certificates. Safe for concurrent use.
+type Certificates interface {
+	// Holder returns who holds the certificate. It chains to a trusted root at now and is not revoked; otherwise the error is
+	// trust.ErrUntrusted, ErrExpired, ErrRevoked or ErrStaleCRL. That the caller has the key is not checked here.
+	Holder(ctx context.Context, der []byte, now time.Time) (trust.Holder, error)
 }
 
 // People answers who holds a certificate and what they are authorised to. Both return identity.ErrUnknown if nobody. Safe for concurrent use.
