@@ -1,0 +1,86 @@
+package minlog
+
+import (
+	"strings"
+	"time"
+
+	"github.com/opennsp/nsp/domain/calendar"
+	"github.com/opennsp/nsp/domain/cpr"
+)
+
+// View is whose eyes a lookup is for.
+type View uint8
+
+// The views.
+const (
+	Self      View = iota // the data subject
+	Assistant             // the professional others acted for
+)
+
+// hiddenFromCitizen is the filter word of a registration that is not shown to citizens (minlog2-registration.xsd, FilterRelevanceType).
+const hiddenFromCitizen = "Ikke borger"
+
+// Shows tells whether the filters of e let it be seen in the view. Case and outer blanks of a filter do not matter; words that are not known
+// hide nothing.
+func (v View) Shows(e *Entry) bool {
+	if v == Assistant {
+		return true
+	}
+	for _, f := range e.Filters {
+		if strings.EqualFold(strings.TrimSpace(f), hiddenFromCitizen) {
+			return false
+		}
+	}
+	return true
+}
+
+// MayReadOwn tells whether a citizen is old enough at now to read the own log: at least minAge whole years on the Copenhagen day. Where the
+// number does not tell a birth date, nobody is.
+func MayReadOwn(n cpr.Number, now time.Time, minAge int) bool {
+	birth, ok := n.Birth()
+	return ok && calendar.AgeOn(birth, calendar.DayOf(now)) >= minAge
+}
+
+// Professional is who an assistant acts for: one person under one or two identifiers.
+type Professional struct {
+	CPR           cpr.Number
+	Authorisation string // autorisationskode, "" = none
+}
+
+// IDs returns the identifiers in canonical form.
+func (p Professional) IDs() []ID {
+	var ids []ID
+	if !p.CPR.IsZero() {
+		ids = append(ids, ID{CPR, p.CPR.Digits()})
+	}
+	if p.Authorisation != "" {
+		ids = append(ids, upper(ID{Authorisation, p.Authorisation}))
+	}
+	return ids
+}
+
+// Is tells whether id, in any spelling that a registration may use, names p.
+func (p Professional) Is(id ID) bool {
+	canonical, code := responsible(id)
+	switch {
+	case code != "" || canonical.Value == "":
+		return false
+	case canonical.Source == CPR:
+		return canonical.Value == p.CPR.Digits()
+	}
+	return canonical.Value == strings.ToUpper(p.Authorisation)
+}
+
+// ActedFor tells whether e is what somebody else did on behalf of p.
+func (p Professional) ActedFor(e *Entry) bool { return p.Is(e.OnBehalfOf) && !p.Is(e.User) }
+
+// Masked returns e without the civil registration numbers of the user and of the one acted for.
+func Masked(e Entry) Entry {
+	if e.User.Source == CPR {
+		e.User = ID{}
+	}
+	if e.OnBehalfOf.Source == CPR {
+		e.OnBehalfOf = ID{}
+	}
+	return e
+}
