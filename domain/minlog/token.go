@@ -4,14 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
-	"hash"
+	"strconv"
 	"time"
 )
 
 // A page token is the place where the next page begins and a code that binds it to its lookup, in URL-safe base64.
 const (
-	tokenPlace = 8 + len(RegistrationID{}) // microseconds since 1970, id
+	timeSize   = 8                                // microseconds since 1970
+	tokenPlace = timeSize + len(RegistrationID{}) // time, id
 	tokenSize  = tokenPlace + sha256.Size
 )
 
@@ -21,7 +21,10 @@ var tokenEncoding = base64.RawURLEncoding.Strict()
 // binding open it again.
 func PageToken(key []byte, after Cursor, binding ...string) string {
 	b := make([]byte, 0, tokenSize)
-	b = binary.BigEndian.AppendUint64(b, uint64(after.At.UnixMicro()))
+	micros := after.At.UnixMicro()
+	for shift := 8 * (timeSize - 1); shift >= 0; shift -= 8 {
+		b = append(b, byte(micros>>shift))
+	}
 	b = append(b, after.ID[:]...)
 	return tokenEncoding.EncodeToString(append(b, tokenCode(key, b, binding)...))
 }
@@ -32,24 +35,21 @@ func OpenPageToken(key []byte, token string, binding ...string) (Cursor, error) 
 	if err != nil || len(b) != tokenSize || !hmac.Equal(b[tokenPlace:], tokenCode(key, b[:tokenPlace], binding)) {
 		return Cursor{}, syntax("PageToken is not valid for this lookup")
 	}
-	return Cursor{
-		At: time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(),
-		ID: RegistrationID(b[8:tokenPlace]),
-	}, nil
+	var micros int64
+	for _, c := range b[:timeSize] {
+		micros = micros<<8 | int64(c)
+	}
+	return Cursor{At: time.UnixMicro(micros).UTC(), ID: RegistrationID(b[timeSize:tokenPlace])}, nil
 }
 
 func tokenCode(key, place []byte, binding []string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(place)
-	for _, s := range binding {
-		writeLength(mac, len(s))
-		mac.Write([]byte(s))
+	var b []byte
+	for _, s := range binding { // with their lengths, so that no two bindings read the same
+		b = append(strconv.AppendInt(b, int64(len(s)), 10), ':')
+		b = append(b, s...)
 	}
+	mac.Write(b)
 	return mac.Sum(nil)
-}
-
-func writeLength(h hash.Hash, n int) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n))
-	h.Write(b[:])
 }
