@@ -1,0 +1,58 @@
+# OpenNSP. `make` lists what can be done here; nothing but Go and make is needed for run, demo, build, test and bench.
+
+GOLANGCI    := v2.15.0
+TOOLS       := $(CURDIR)/.cache/bin
+FUZZTIME    ?= 60s
+BENCH       ?= .
+MUTANT      ?= .
+PKG         ?= ./...
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test race lint bench fuzz mutants cover tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## start the server on 127.0.0.1:8080 with its data under ./data
+	bin/nspd serve
+
+demo: build ## show one national service end to end, on a free port and in a temporary folder
+	bin/nspd demo
+
+build: ## build bin/nspd
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/nspd ./bootstrap/nspd
+
+test: ## run all tests
+	go test -timeout 8m $(PKG)
+
+race: ## run all tests but the load tests under the race detector
+	go test -race -short -timeout 15m $(PKG)
+
+lint: tools ## check format, vet and the lint rules
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi
+	go vet ./...
+	golangci-lint run
+
+bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects
+	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@set -e; grep -rlE --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$file); do \
+	    echo "== $$file $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null; \
+	  done; done
+
+mutants: ## put faults into the source and see that a test notices each; MUTANT=regexp selects
+	go run ./tests/mutants -mutant '$(MUTANT)'
+
+cover: ## show how much of the statements the tests reach; .cache/cover.html shows which
+	@mkdir -p .cache
+	go test -short -coverpkg=./... -coverprofile=.cache/cover.out ./... >/dev/null
+	@go tool cover -html=.cache/cover.out -o .cache/cover.html
+	@go tool cover -func=.cache/cover.out | tail -n 1
+
+tools: ## install the linter where it is missing
+	@golangci-lint version 2>/dev/null | grep -q '$(GOLANGCI:v%=%)' || { mkdir -p $(TOOLS); GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI); }
