@@ -3,11 +3,17 @@ package dgws
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/xml/xmldsig"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/adapters/xml/xsd"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -16,11 +22,202 @@ type Verifier struct {
 	Trust      ports.TrustSource
 	Now        func() time.Time
 	MinRSABits int // 0 means 2048
+
+	keys atomic.Pointer[keyring]
 }
 
 var _ auth.Verifier = (*Verifier)(nil)
 
-// Verify implements auth.Verifier.
+// Verify implements auth.Verifier. The first check that fails decides: Timestamp and medcom:Header, signature and anchor, level, times,
+// content, receipt. Nothing of the card is believed before its signature was verified, and then only what the signature covers.
 func (v *Verifier) Verify(ctx context.Context, m *auth.Message, p admitting.Policy) (identity.Caller, error) {
-	return identity.Caller{}, nil
+	set, err := v.Trust.Trust(ctx)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	ring, err := v.ring(set)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	now := v.Now()
+	head, card, anchor, err := v.authenticate(m, ring, now)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	m.Attributes = card.Attributes()
+	caller, err := admit(&card, head, p, now)
+	if err != nil {
+		var refusal *auth.Refusal
+		if errors.As(err, &refusal) {
+			refusal.Anchor, refusal.CVR = anchor.ID, card.CVR()
+		}
+		return identity.Caller{}, err
+	}
+	caller.MessageID = head.messageID
+	return caller, nil
+}
+
+// authenticate reads the header and the card and verifies the card's signature. It allocates nothing but what RSA does.
+func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (head header, card Card, anchor *trust.Anchor, err error) {
+	t := m.Tree
+	if err := checkTimestamp(t, m.Security); err != nil {
+		return head, card, nil, err
+	}
+	if head, err = readHeader(t, m.Header); err != nil {
+		return head, card, nil, err
+	}
+	if head.level == "5" {
+		return head, card, nil, refuse(errLevel5, "level 5")
+	}
+	assertion, err := t.Only(m.Security, auth.NSAssertion, "Assertion")
+	if err != nil {
+		return head, card, nil, refuse(errCard, "Assertion")
+	}
+	if t.Child(assertion, auth.NSSignature, "Signature") == xmltree.None {
+		if c, err := (reader{tree: t}).card(assertion); err == nil && (c.Level == "1" || c.Level == "2") {
+			return head, card, nil, refuse(errUnsigned, "unsigned card of level 1 or 2")
+		}
+		return head, card, nil, refuse(errSignature, "no signature")
+	}
+	verified, anchor, err := v.verify(t, assertion, ring, now)
+	if err != nil {
+		return head, card, nil, err
+	}
+	if card, err = ReadCard(t, assertion, &verified); err != nil {
+		return head, card, nil, &auth.Refusal{Fault: errCard, Cause: "card structure", Anchor: anchor.ID, Err: err}
+	}
+	return head, card, anchor, nil
+}
+
+// verify finds the anchor that the signature names, by its certificate's key or by the Issuer alone, and verifies the signature with the
+// anchor's own key.
+func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, ring *keyring, now time.Time) (xmldsig.Verified, *trust.Anchor, error) {
+	sig, err := xmldsig.ReadEnveloped(t, assertion)
+	if err != nil {
+		return xmldsig.Verified{}, nil, badSignature(err)
+	}
+	issuer, err := (reader{tree: t}).only(assertion, "Issuer")
+	if err != nil {
+		return xmldsig.Verified{}, nil, refuse(errCard, "Issuer")
+	}
+	issued := issuedAt(t, assertion, now)
+	if der, ok := sig.Certificate(); ok {
+		spki, ok := spkiOf(der)
+		if !ok {
+			return xmldsig.Verified{}, nil, refuse(errSigner, "certificate unreadable")
+		}
+		anchor, err := ring.set.Match(trust.IDCard, issuer, spki, now, issued)
+		if err != nil {
+			return xmldsig.Verified{}, nil, untrusted(err)
+		}
+		verified, err := v.verifyWith(&sig, assertion, ring, anchor)
+		return verified, anchor, err
+	}
+	candidates, err := ring.set.Candidates(trust.IDCard, issuer, now, issued)
+	if err != nil {
+		return xmldsig.Verified{}, nil, untrusted(err)
+	}
+	var verified xmldsig.Verified
+	for _, anchor := range candidates {
+		if verified, err = v.verifyWith(&sig, assertion, ring, anchor); err == nil {
+			return verified, anchor, nil
+		}
+	}
+	return xmldsig.Verified{}, nil, err
+}
+
+func (v *Verifier) verifyWith(sig *xmldsig.Signature, assertion xmltree.Node, ring *keyring, anchor *trust.Anchor) (xmldsig.Verified, error) {
+	key := ring.keys[anchor.SPKI]
+	if key == nil {
+		return xmldsig.Verified{}, &auth.Refusal{Fault: errSigner, Cause: "anchor has no RSA key", Anchor: anchor.ID}
+	}
+	verified, err := sig.Verify(key, xmldsig.Algorithms{SHA1: anchor.AllowsSHA1(trust.IDCard), MinRSABits: v.MinRSABits})
+	if err == nil && !verified.Covers(assertion) {
+		err = xmldsig.ErrStructure
+	}
+	if err != nil {
+		err = badSignature(err)
+		var refusal *auth.Refusal
+		if errors.As(err, &refusal) {
+			refusal.Anchor = anchor.ID
+		}
+	}
+	return verified, err
+}
+
+func untrusted(err error) error {
+	cause := "signer not pinned"
+	switch {
+	case errors.Is(err, trust.ErrRevoked):
+		cause = "signer revoked"
+	case errors.Is(err, trust.ErrWindow):
+		cause = "outside the anchor's window"
+	}
+	return &auth.Refusal{Fault: errSigner, Cause: cause, Err: err}
+}
+
+// issuedAt reads IssueInstant for the anchor's window. What cannot be read is refused later, with the other times of the card.
+func issuedAt(t *xmltree.Tree, assertion xmltree.Node, now time.Time) time.Time {
+	text, _ := t.Attr(assertion, "", "IssueInstant")
+	d, err := xsd.ParseDateTime(text)
+	if err != nil {
+		return now
+	}
+	version := version101
+	if !d.HasZone {
+		version = version100
+	}
+	if at, ok := instant(text, version, false); ok {
+		return at
+	}
+	return now
+}
+
+// admit holds a verified card against the policy of the operation.
+func admit(card *Card, head header, p admitting.Policy, now time.Time) (identity.Caller, error) {
+	level, err := levelOf(card, head, p)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	if card.Version != version100 && card.Version != version101 {
+		return identity.Caller{}, refuse(errCard, "card version")
+	}
+	at, ok := card.readTimes()
+	if !ok {
+		return identity.Caller{}, refuse(errCardTimes, "times unreadable")
+	}
+	if f, cause, ok := at.check(now, p.MaxCardAge); !ok {
+		return identity.Caller{}, refuse(f, cause)
+	}
+	if err := card.checkContent(); err != nil {
+		return identity.Caller{}, &auth.Refusal{Fault: errCard, Cause: "card content", Err: err}
+	}
+	if head.receipt {
+		return identity.Caller{}, refuse(errReceipt, "receipt asked for")
+	}
+	return card.caller(at, level), nil
+}
+
+func levelOf(card *Card, head header, p admitting.Policy) (int, error) {
+	if card.Type == "" || card.Level == "" {
+		return 0, refuse(errCard, "no type or level")
+	}
+	var level int
+	switch {
+	case card.Type == typeUser && card.Level == "4":
+		level = 4
+	case card.Type == typeSystem && card.Level == "3":
+		level = 3
+	case card.Type == typeUser || card.Type == typeSystem:
+		return 0, refuse(errLevelOfType, "level of the card's type")
+	default:
+		return 0, refuse(errCard, "card type")
+	}
+	if level < p.MinLevel {
+		return 0, refuse(levelTooLow(p.MinLevel), "level too low")
+	}
+	if head.level > card.Level {
+		return 0, refuse(errLevelClaimed, "level claimed in the header")
+	}
+	return level, nil
 }

@@ -1,0 +1,45 @@
+package auth
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+var errAddress = errors.New("client address cannot be read")
+
+// ClientAddr returns the address of the client: the TCP peer, or where the peer is a trusted proxy, the rightmost entry of the
+// X-Forwarded-For headers that is not one. What a stranger writes into the header is never believed. IPv4-mapped addresses are unmapped.
+func ClientAddr(peer string, forwarded []string, trusted []netip.Prefix) (netip.Addr, error) {
+	addr, err := parseAddr(peer)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	entries := strings.Split(strings.Join(forwarded, ","), ",")
+	for i := len(entries) - 1; i >= 0 && contains(trusted, addr); i-- {
+		entry := strings.TrimSpace(entries[i])
+		if entry == "" {
+			continue
+		}
+		if addr, err = parseAddr(entry); err != nil {
+			return netip.Addr{}, err
+		}
+	}
+	return addr, nil
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// parseAddr reads an address with or without a port.
+func parseAddr(s string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone(""), nil
+	}
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr().Unmap().WithZone(""), nil
+	}
+	return netip.Addr{}, errAddress
+}
