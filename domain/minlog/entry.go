@@ -59,14 +59,12 @@ type Rules struct {
 	Cutoff          time.Time     // an access that ended then or earlier is too old
 }
 
-// Check returns the entry that d holds in its canonical form, or the first Problem in the order of the fields; within a field in the order
-// repeated, missing, length, source, value. Elements that are not known come last.
-func (r *Rules) Check(d *Draft) (Entry, error) {
-	e := d.Entry
-	if p, ok := r.check(d, &e); !ok {
-		return Entry{}, p
-	}
-	return e, nil
+// Check returns the entry that d holds in its canonical form. ok is false for an entry that is refused; why is then the first problem in the
+// order of the fields, within a field in the order repeated, missing, length, source, value. Elements that are not known come last.
+func (r *Rules) Check(d *Draft) (e Entry, why Problem, ok bool) {
+	e = d.Entry
+	why, ok = r.check(d, &e)
+	return e, why, ok
 }
 
 func (r *Rules) check(d *Draft, e *Entry) (Problem, bool) {
@@ -326,3 +324,12 @@ func upper(id ID) ID { return ID{id.Source, strings.ToUpper(id.Value)} }
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 func tooLong(s string, limit int) bool { return len(s) > limit && utf8.RuneCountInString(s) > limit }
+
+// Sequence returns the sequence number by which the client knows the entry, "" if it sent none that is legal.
+func (d *Draft) Sequence() string {
+	const f = FieldSequenceNumber
+	if d.Repeated.Has(f) || d.Malformed.Has(f) || tooLong(d.Entry.SequenceNumber, maxSequence) {
+		return ""
+	}
+	return d.Entry.SequenceNumber
+}

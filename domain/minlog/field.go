@@ -91,6 +91,3 @@ type Problem struct {
 	Code  string
 	Field Field
 }
-
-// Error returns the code.
-func (p Problem) Error() string { return "entry refused: " + p.Code }

@@ -139,3 +139,37 @@ func keep[T comparable](v *T, other T) {
 		*v = none
 	}
 }
+
+// Merge returns the registrations of two lists, each in order, in one order.
+func Merge(a, b []Registration, chronologic bool) []Registration {
+	if len(a) == 0 {
+		return b
+	}
+	merged := make([]Registration, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if precedes(a[0].Cursor(), b[0].Cursor(), chronologic) {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
+// FirstAfter returns the index of the first group whose first registration comes after the cursor, len(groups) if none does.
+func FirstAfter(groups []Group, after Cursor, chronologic bool) int {
+	for i := range groups {
+		if precedes(after, groups[i].Entries[0].Cursor(), chronologic) {
+			return i
+		}
+	}
+	return len(groups)
+}
+
+// precedes tells whether c comes before d in the order asked for.
+func precedes(c, d Cursor, chronologic bool) bool {
+	if chronologic {
+		return c.Compare(d) < 0
+	}
+	return d.Compare(c) < 0
+}

@@ -1,0 +1,31 @@
+// Package logkeeping holds the use cases of MinLog2: systems register accesses to citizens' data, a consumer stores them, citizens and
+// professionals read them.
+package logkeeping
+
+import (
+	"fmt"
+
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/fault"
+)
+
+// Component is MinLog2's name in the audit log (NSP MinLog2 Driftsvejledning), and the contexts are its operations there.
+const (
+	Component             audit.Component = "MinLog2"
+	ContextRegistration   audit.Context   = "RegistrationRequest"
+	ContextCitizenLookup  audit.Context   = "LookupRequest"
+	ContextAssistantsView audit.Context   = "OnBehalfOfLookupRequest"
+)
+
+// What callers are told. One text for each operation, whatever the reason.
+var (
+	errMayNotRegister = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to register"}
+	errNoAccess       = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to this person's log"}
+	errNotTheCaller   = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "OnBehalfOfPersonId is not the caller"}
+	errUnavailable    = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "internal error"}
+)
+
+// unavailable is what the caller hears when a dependency failed; the cause is for the log.
+func unavailable(action string, cause error) error {
+	return fmt.Errorf("%s: %w: %w", action, errUnavailable, cause)
+}

@@ -1,0 +1,315 @@
+package logkeeping
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/ports"
+)
+
+// Inquiry is what a lookup asks for. Its JSON form is what the audit log keeps of it.
+type Inquiry struct {
+	Person      minlog.ID          `json:"person"` // the data subject, or whom assistants acted for
+	Grouping    string             `json:"grouping,omitempty"`
+	Details     string             `json:"details,omitempty"` // "None" = without the single registrations
+	Chronologic bool               `json:"chronologic,omitempty"`
+	From        time.Time          `json:"from,omitzero"` // zero = no bound
+	To          time.Time          `json:"to,omitzero"`   // zero = no bound
+	PageSize    *int               `json:"pageSize,omitempty"`
+	Pass        []minlog.Condition `json:"pass,omitempty"`
+	Stop        []minlog.Condition `json:"stop,omitempty"`
+	PageToken   string             `json:"pageToken,omitempty"`
+}
+
+// Page is a part of an answer.
+type Page struct {
+	Groups  []minlog.Group
+	Details bool   // the entries of the groups are wanted too
+	Next    string // token of the next page, "" after the last
+}
+
+// Reading is what both lookups need.
+type Reading struct {
+	Store          ports.LogStore
+	Trail          ports.Trail
+	Now            func() time.Time
+	Logger         *slog.Logger
+	TokenKey       []byte        // binds page tokens to their lookup
+	PageSize       int           // groups of a page where the inquiry names no number
+	MaxPageSize    int           // groups of a page at most
+	MaxEntries     int           // registrations that a lookup gathers at most
+	ScanBudget     int           // rows read for one page at most
+	MaxPeriod      time.Duration // no stored access is longer
+	RetentionYears int           // calendar years that MinLog shows
+}
+
+// CitizenLookup shows citizens who looked at their data. It is safe for concurrent use; its fields are not changed after the first call.
+type CitizenLookup struct {
+	Reading
+	OwnByCard   bool // professionals may read their own log as citizens, with an ID card of level 4
+	MinAge      int  // whole years from which on citizens may read their own log
+	MaskUserCPR bool // users' civil registration numbers are left out
+}
+
+// AssistantLookup shows professionals what others did on their behalf. It is safe for concurrent use; its fields are not changed after the
+// first call.
+type AssistantLookup struct{ Reading }
+
+// cardLevel is the level of an ID card that stands for a person (DGWS 1.0.1: a personal signature).
+const cardLevel = 4
+
+// Find returns what is registered about the person of q, if that is the caller.
+func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
+	l.note(ctx, ContextCitizenLookup, caller, q)
+	person, err := cpr.Parse(q.Person.Value)
+	if err != nil || q.Person.Source != minlog.CPR || !l.mayRead(caller, person) {
+		return Page{}, errNoAccess
+	}
+	subject := minlog.ID{Source: minlog.CPR, Value: person.Digits()}
+	page, err := l.find(ctx, q, search{
+		binding: []string{"citizen", caller.CPR.Digits(), string(subject.Key())},
+		shows:   minlog.Self.Shows,
+		read: func(ctx context.Context, query minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
+			return l.Store.ByPerson(ctx, subject.Key(), query, after, n)
+		},
+		mask: l.MaskUserCPR,
+	})
+	return page, err
+}
+
+// mayRead tells whether the caller may read the log of person.
+func (l *CitizenLookup) mayRead(caller identity.Caller, person cpr.Number) bool {
+	switch caller.Kind {
+	case identity.Professional:
+		if !l.OwnByCard || !holdsCard(caller) {
+			return false
+		}
+	default:
+		return false
+	}
+	return caller.Is(person) && minlog.MayReadOwn(person, l.Now(), l.MinAge)
+}
+
+// Find returns what others did on behalf of the caller, whom q names by civil registration number or authorisation code.
+func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
+	l.note(ctx, ContextAssistantsView, caller, q)
+	self := minlog.Professional{CPR: caller.CPR, Authorisation: caller.AuthorisationCode}
+	if !caller.Authorised() || !holdsCard(caller) || !self.Is(q.Person) {
+		return Page{}, errNotTheCaller
+	}
+	return l.find(ctx, q, search{
+		binding: []string{"assistants", caller.CPR.Digits(), caller.AuthorisationCode},
+		shows:   func(e *minlog.Entry) bool { return minlog.Assistant.Shows(e) && self.ActedFor(e) },
+		read: func(ctx context.Context, query minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
+			var found []minlog.Registration
+			for _, id := range self.IDs() {
+				rows, err := l.Store.ByBehalf(ctx, id.Key(), query, after, n)
+				if err != nil {
+					return nil, err
+				}
+				found = minlog.Merge(found, rows, query.Chronologic)
+			}
+			return found[:min(n, len(found))], nil
+		},
+	})
+}
+
+// holdsCard tells whether the caller proved with an ID card to be a person.
+func holdsCard(caller identity.Caller) bool {
+	return caller.Credential.Scheme == identity.DGWS && caller.Credential.Level >= cardLevel && !caller.Vouched
+}
+
+// note says in the audit log who asks for what.
+func (l *Reading) note(ctx context.Context, where audit.Context, caller identity.Caller, q Inquiry) {
+	parameters, err := json.Marshal(q)
+	if err != nil {
+		parameters = []byte("NA") // a year that JSON cannot hold
+	}
+	l.Trail.Note(ctx, Component, where,
+		audit.Information{Key: "Caller", Class: audit.SPI, Value: caller.CPR.Digits()},
+		audit.Information{Key: "Parameters", Class: audit.SPI, Value: string(parameters)})
+}
+
+// search is how one lookup reads.
+type search struct {
+	binding []string // whose lookup it is, for the page token
+	shows   func(*minlog.Entry) bool
+	read    func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
+	mask    bool
+}
+
+// find answers q. Single registrations are paged as they are read; groups need the whole window, so that it must be small.
+func (l *Reading) find(ctx context.Context, q Inquiry, s search) (Page, error) {
+	by, known := minlog.ParseGrouping(q.Grouping)
+	if !known {
+		l.Logger.InfoContext(ctx, "unknown grouping read as None")
+	}
+	size, err := l.pageSize(q.PageSize)
+	if err != nil {
+		return Page{}, err
+	}
+	selection := minlog.Selection{Pass: q.Pass, Stop: q.Stop}
+	if err := selection.Check(); err != nil {
+		return Page{}, err
+	}
+	query, err := minlog.Window(minlog.Cutoff(l.Now(), l.RetentionYears), q.From, q.To, l.MaxPeriod, q.Chronologic)
+	if err != nil {
+		return Page{}, err
+	}
+	binding := append(s.binding, bindingOf(q, by)...)
+	var after minlog.Cursor
+	if q.PageToken != "" {
+		if after, err = minlog.OpenPageToken(l.TokenKey, q.PageToken, binding...); err != nil {
+			return Page{}, err
+		}
+	}
+	keeps := func(e *minlog.Entry) bool { return s.shows(e) && selection.Keeps(e) }
+	scan := scanner{read: s.read, keeps: keeps, query: query, budget: l.ScanBudget}
+	page := Page{Details: q.Details != "None"}
+	var next minlog.Cursor
+	if by == minlog.Ungrouped {
+		page.Groups, next, err = scan.singles(ctx, after, size)
+	} else {
+		page.Groups, next, err = scan.groups(ctx, by, after, size, l.MaxEntries)
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	for i := range page.Groups {
+		l.present(&page.Groups[i], s.mask)
+	}
+	if next != (minlog.Cursor{}) {
+		page.Next = minlog.PageToken(l.TokenKey, next, binding...)
+	}
+	return page, nil
+}
+
+func (l *Reading) present(g *minlog.Group, mask bool) {
+	if mask {
+		for i := range g.Entries {
+			g.Entries[i].Entry = minlog.Masked(g.Entries[i].Entry)
+		}
+	}
+	g.Summarise()
+}
+
+func (l *Reading) pageSize(wanted *int) (int, error) {
+	if wanted == nil {
+		return l.PageSize, nil
+	}
+	if *wanted < 1 {
+		return 0, fault.Error{Kind: fault.Malformed, Code: fault.CodeSyntax, Text: "PageSize must be at least 1"}
+	}
+	return min(*wanted, l.MaxPageSize), nil
+}
+
+// bindingOf is what of an inquiry must be the same on every page. Grouping, window, order and conditions decide what comes; size and details
+// do not.
+func bindingOf(q Inquiry, by minlog.Grouping) []string {
+	b := []string{
+		strconv.Itoa(int(by)), strconv.FormatBool(q.Chronologic), instant(q.From), instant(q.To),
+		strconv.Itoa(len(q.Pass)), strconv.Itoa(len(q.Stop)),
+	}
+	for _, c := range append(append([]minlog.Condition{}, q.Pass...), q.Stop...) {
+		b = append(b, c.Field, c.Value)
+	}
+	return b
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMicro(), 10)
+}
+
+// scanner reads rows in order until it has enough.
+type scanner struct {
+	read   func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
+	keeps  func(*minlog.Entry) bool
+	query  minlog.Query
+	budget int // rows that may still be read
+}
+
+var errTooMany = fault.Error{Kind: fault.Invalid, Code: minlog.CodeTooManyResults, Text: "too many registrations: narrow the time window"}
+
+// singles returns up to size registrations after the cursor, each in a group of its own. next is where the next page begins, zero after the
+// last; a page also ends when the budget is spent.
+func (s *scanner) singles(ctx context.Context, after minlog.Cursor, size int) (groups []minlog.Group, next minlog.Cursor, err error) {
+	var page []minlog.Registration
+	for s.budget > 0 {
+		want := min(size+1, s.budget)
+		rows, err := s.rows(ctx, after, want)
+		if err != nil {
+			return nil, next, err
+		}
+		for i := range rows {
+			if !s.keeps(&rows[i].Entry) {
+				continue
+			}
+			if len(page) == size {
+				return minlog.GroupBy(page, minlog.Ungrouped), page[size-1].Cursor(), nil
+			}
+			page = append(page, rows[i])
+		}
+		if len(rows) < want {
+			return minlog.GroupBy(page, minlog.Ungrouped), minlog.Cursor{}, nil
+		}
+		after = rows[len(rows)-1].Cursor()
+	}
+	return minlog.GroupBy(page, minlog.Ungrouped), after, nil
+}
+
+// chunk is how many rows are read at once where all are wanted.
+const chunk = 1000
+
+// groups gathers the whole window and returns up to size groups after the one that the cursor names by its first registration.
+func (s *scanner) groups(ctx context.Context, by minlog.Grouping, after minlog.Cursor, size, limit int,
+) (groups []minlog.Group, next minlog.Cursor, err error) {
+	var kept []minlog.Registration
+	for at := (minlog.Cursor{}); ; {
+		rows, err := s.rows(ctx, at, chunk)
+		if err != nil {
+			return nil, next, err
+		}
+		for i := range rows {
+			if s.keeps(&rows[i].Entry) {
+				kept = append(kept, rows[i])
+			}
+		}
+		if len(kept) > limit || s.budget < 0 {
+			return nil, next, errTooMany
+		}
+		if len(rows) < chunk {
+			break
+		}
+		at = rows[len(rows)-1].Cursor()
+	}
+	groups = minlog.GroupBy(kept, by)
+	if after != (minlog.Cursor{}) {
+		groups = groups[minlog.FirstAfter(groups, after, s.query.Chronologic):]
+	}
+	if len(groups) > size {
+		groups = groups[:size]
+		next = groups[size-1].Entries[0].Cursor()
+	}
+	return groups, next, nil
+}
+
+// rows reads up to n rows and takes them from the budget.
+func (s *scanner) rows(ctx context.Context, after minlog.Cursor, n int) ([]minlog.Registration, error) {
+	rows, err := s.read(ctx, s.query, after, n)
+	if err != nil {
+		return nil, unavailable("read registrations", err)
+	}
+	s.budget -= len(rows)
+	return rows, nil
+}

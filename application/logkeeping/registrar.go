@@ -1,0 +1,149 @@
+package logkeeping
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/ports"
+)
+
+// Registrar takes registrations of access and puts them into the message log. It is safe for concurrent use; its fields are not changed
+// after the first call.
+type Registrar struct {
+	Log             ports.MessageLog
+	Trail           ports.Trail
+	Now             func() time.Time
+	Topic           messagelog.Topic
+	KeySecret       []byte        // makes record keys of which nobody can tell the person
+	MaxBulk         int           // entries of one request
+	MaxPeriod       time.Duration // the longest access
+	FutureTolerance time.Duration // how far in the future an access may end; negative: no rule
+	RetentionYears  int           // calendar years that MinLog shows
+	AppendTimeout   time.Duration
+	BlockedCVR      []string // organisations that may not register
+}
+
+// Submission is one request to register.
+type Submission struct {
+	Interface string         // version, such as minlog.Interface20250312
+	Payload   [32]byte       // SHA-256 of the message's body, for the audit log
+	Entries   []minlog.Draft // in the order of the request
+}
+
+// Receipt is what became of a submission.
+type Receipt struct {
+	Added    int
+	Failures []Failure // in the order of the request
+}
+
+// Failure is an entry that was refused.
+type Failure struct {
+	Index          int    // in the request, from 0
+	SequenceNumber string // the client's, "" = none
+	Problem        minlog.Problem
+}
+
+// Add registers the good entries of s and tells which were refused. The good ones and the count of the others are appended as one: all are in
+// the message log when the unit of work in ctx commits, or none is. Sent again, entries with a sequence number, or in a message with the
+// same MessageID, are the same registrations. Allowed to every system and professional whose organisation is not blocked. The number of
+// entries is checked first (minlog.CheckBulk).
+func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submission) (Receipt, error) {
+	cvr := caller.Org.CVR
+	if caller.Kind != identity.System && caller.Kind != identity.Professional || cvr == "" || slices.Contains(r.BlockedCVR, cvr) {
+		return Receipt{}, errMayNotRegister
+	}
+	if err := minlog.CheckBulk(len(s.Entries), r.MaxBulk); err != nil {
+		return Receipt{}, err
+	}
+	receipt, records, err := r.records(ctx, caller, s)
+	if err != nil {
+		return Receipt{}, err
+	}
+	r.Trail.Note(ctx, Component, ContextRegistration,
+		audit.Information{Key: "NumberAdded", Class: audit.NPI, Value: strconv.Itoa(receipt.Added)},
+		audit.Information{Key: "NumberFailed", Class: audit.NPI, Value: strconv.Itoa(len(receipt.Failures))},
+		audit.Information{Key: "System", Class: audit.NPI, Value: caller.SystemName},
+		audit.Information{Key: "Interface", Class: audit.NPI, Value: s.Interface},
+		audit.Information{Key: "PayloadSha256", Class: audit.NPI, Value: hex.EncodeToString(s.Payload[:])})
+	ctx, cancel := context.WithTimeout(ctx, r.AppendTimeout)
+	defer cancel()
+	if err := r.Log.Append(ctx, records); err != nil {
+		return Receipt{}, unavailable("append registrations", err)
+	}
+	return receipt, nil
+}
+
+// typicalRecord is about how many octets the record of a registration has.
+const typicalRecord = 640
+
+// records checks the entries and makes the records of the good ones and of the count of the others.
+func (r *Registrar) records(ctx context.Context, caller identity.Caller, s Submission) (Receipt, []messagelog.Record, error) {
+	now := r.Now()
+	rules := minlog.Rules{
+		Interface: s.Interface, Now: now, FutureTolerance: r.FutureTolerance, MaxPeriod: r.MaxPeriod,
+		Cutoff: minlog.Cutoff(now, r.RetentionYears),
+	}
+	recorder, err := minlog.NewRecorder(minlog.Registrar{
+		CVR: caller.Org.CVR, ITSystem: caller.SystemName, MessageID: caller.MessageID, Interface: s.Interface,
+	}, now)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	headers := []messagelog.Header{
+		{Key: "nsp-format", Value: "1"},
+		{Key: "nsp-call", Value: ports.CallID(ctx)},
+		{Key: "nsp-produced", Value: now.UTC().Format(time.RFC3339Nano)},
+	}
+	keys := personKeys{hmac.New(sha256.New, r.KeySecret)}
+	receipt := Receipt{}
+	records := make([]messagelog.Record, 0, len(s.Entries)+1)
+	values := make([]byte, 0, len(s.Entries)*typicalRecord) // of all records; each has its part
+	rejected := map[string]int{}
+	for i := range s.Entries {
+		draft := &s.Entries[i]
+		entry, problem, ok := rules.Check(draft)
+		if !ok {
+			rejected[minlog.TallyName(draft.Entry.System)]++
+			receipt.Failures = append(receipt.Failures, Failure{i, draft.Sequence(), problem})
+			continue
+		}
+		start := len(values)
+		if values, _, err = recorder.AppendRegistration(values, i, &entry); err != nil {
+			return Receipt{}, nil, err
+		}
+		records = append(records, messagelog.Record{
+			Topic: r.Topic, Key: keys.of(entry.Person), Headers: headers, Value: values[start:len(values):len(values)],
+		})
+		receipt.Added++
+	}
+	if len(rejected) > 0 {
+		tally, err := recorder.AppendTally(nil, rejected)
+		if err != nil {
+			return Receipt{}, nil, err
+		}
+		records = append(records, messagelog.Record{Topic: r.Topic, Headers: headers, Value: tally})
+	}
+	return receipt, records, nil
+}
+
+// keySize is how much of the code of a person a record key holds.
+const keySize = 8
+
+// personKeys makes record keys: the registrations of one person stay in order, and the key tells nobody who it is.
+type personKeys struct{ mac hash.Hash }
+
+func (k personKeys) of(person minlog.ID) []byte {
+	k.mac.Reset()
+	k.mac.Write([]byte(person.Key()))
+	return k.mac.Sum(nil)[:keySize:keySize]
+}
