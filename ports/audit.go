@@ -27,7 +27,8 @@ type UnitOfWork interface {
 	// Run calls work and then seal with a context that carries the unit; the transaction opens at the first write and commits after
 	// seal. Any error of either rolls back and is returned as it is; a commit that fails is a *CommitError. A panic rolls back and goes
 	// on. The unit is never rerun; a store's Update reruns its edit from its savepoint, at most 3 times, on unique violation or deadlock.
-	// READ COMMITTED. A Run within a unit is a programming mistake and fails. Only the admission gate and the job runner call Run.
+	// READ COMMITTED. A Run within a unit, or a write with the context of a unit that has ended, is a programming mistake and fails. A
+	// context that ends after seal does not take the commit back. Only the admission gate and the job runner call Run.
 	Run(ctx context.Context, work, seal func(context.Context) error) error
 }
 

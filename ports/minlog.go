@@ -14,15 +14,18 @@ type LogStore interface {
 	NextOffset(ctx context.Context, p minlog.Partition) (next int64, ok bool, err error)
 	// Store keeps rows, counts, dead letters and the step from->to of p in one transaction (its own where ctx carries none);
 	// fault.Conflict if p is not at from (a new p is at any from), and nothing is changed. Rows with a known id are ignored and not
-	// counted; a row is counted under the Copenhagen day of its receipt, its system and its registrar's CVR. It keeps nothing of b.
+	// counted; a row is counted under the Copenhagen day of its receipt, its system and its registrar's CVR. Equal ids have equal To and
+	// Person. A dead letter of a known offset of p is ignored. It keeps nothing of b.
 	Store(ctx context.Context, p minlog.Partition, from, to int64, b minlog.Batch) (inserted int, err error)
 	// ByPerson and ByBehalf return at most n registrations whose Person, or OnBehalfOf, has key, that q selects, ordered by (To, id),
-	// after the cursor (exclusive; the zero cursor is the start). An unknown key gives none. The caller owns what is returned.
+	// after the cursor (exclusive; the zero cursor is the start), with the whole registrar and the receipt cut to microseconds. A window
+	// whose From is not before its To selects none; a zero MaxPeriod is no bound. An unknown key gives none. The caller owns what is
+	// returned.
 	ByPerson(ctx context.Context, key minlog.Key, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
 	ByBehalf(ctx context.Context, key minlog.Key, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
-	// Expire removes some rows with To <= cutoff, and dead letters that old; done=true when none is left.
+	// Expire removes some rows with To <= cutoff, and dead letters that old; done=true when none is left. removed counts both.
 	Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error)
-	// Daily returns the counts of [from, to) by day, CVR and system; cvr "" = all.
+	// Daily returns the counts of [from, to), ordered by day, CVR and system; cvr "" = all.
 	Daily(ctx context.Context, from, to calendar.Day, cvr string) ([]minlog.Count, error)
 	// DeadLetters counts the dead letters stored at or after since.
 	DeadLetters(ctx context.Context, since time.Time) (int64, error)

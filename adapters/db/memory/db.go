@@ -1,0 +1,158 @@
+// Package memory keeps every store in the memory of one process: the fake of unit tests, and a backend under the same contract as the others.
+package memory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/opennsp/nsp/ports"
+)
+
+// DB is one database in memory: its stores are its methods, and one lock covers all of them. A unit of work takes the lock at its first
+// write and holds it to its end, so that nobody sees what is not committed. It is safe for concurrent use.
+type DB struct {
+	now    func() time.Time
+	lock   chan struct{} // of capacity 1; a channel, so that waiting ends with the context
+	topics topics
+	log    registrations
+}
+
+// New returns an empty database that takes the time of what it keeps from now.
+func New(now func() time.Time) *DB {
+	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations()}
+}
+
+// Units returns the unit of work that every store of the database joins.
+func (db *DB) Units() ports.UnitOfWork { return units{db} }
+
+// MessageLog returns the message log.
+func (db *DB) MessageLog() ports.MessageLog { return messageLog{db} }
+
+// Topics returns the administration of the message log's topics.
+func (db *DB) Topics() ports.TopicAdmin { return topicAdmin{db} }
+
+// LogStore returns the store of registrations.
+func (db *DB) LogStore() ports.LogStore { return logStore{db} }
+
+func (db *DB) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case db.lock <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (db *DB) release() { <-db.lock }
+
+type units struct{ db *DB }
+
+var _ ports.UnitOfWork = units{}
+
+// unitKey finds the unit of one database in a context.
+type unitKey struct{ db *DB }
+
+// unit is a transaction: what takes back its writes, newest last, and what its commit does. A savepoint is the length of both.
+type unit struct {
+	db       *DB
+	held     bool // it holds the lock
+	ended    bool
+	undo     []func()
+	onCommit []func()
+}
+
+var (
+	errNested = errors.New("unit of work: Run within a unit")
+	errEnded  = errors.New("unit of work: it has ended")
+)
+
+// Run carries out work and seal in one transaction.
+func (us units) Run(ctx context.Context, work, seal func(context.Context) error) error {
+	if ctx.Value(unitKey(us)) != nil {
+		return errNested
+	}
+	u := &unit{db: us.db}
+	defer u.end() // after a panic too
+	ctx = context.WithValue(ctx, unitKey(us), u)
+	if err := work(ctx); err != nil {
+		return err
+	}
+	if err := seal(ctx); err != nil {
+		return err
+	}
+	u.commit()
+	return nil
+}
+
+func (u *unit) commit() {
+	for _, f := range u.onCommit {
+		f()
+	}
+	u.undo, u.onCommit = nil, nil
+}
+
+// end takes back what was not committed.
+func (u *unit) end() {
+	u.ended = true
+	u.rollback(0, 0)
+	if u.held {
+		u.held = false
+		u.db.release()
+	}
+}
+
+func (u *unit) rollback(undo, onCommit int) {
+	for i := len(u.undo) - 1; i >= undo; i-- {
+		u.undo[i]()
+	}
+	u.undo, u.onCommit = u.undo[:undo], u.onCommit[:onCommit]
+}
+
+// write runs f under the lock: in the unit of ctx, or as a transaction of its own. If f fails, what it did is taken back.
+func (db *DB) write(ctx context.Context, f func(*unit) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	u, joined := ctx.Value(unitKey{db}).(*unit)
+	switch {
+	case !joined:
+		u = &unit{db: db}
+		defer u.end()
+	case u.ended:
+		return errEnded
+	}
+	if !u.held {
+		if err := db.acquire(ctx); err != nil {
+			return err
+		}
+		u.held = true
+	}
+	undo, onCommit := len(u.undo), len(u.onCommit)
+	if err := f(u); err != nil {
+		u.rollback(undo, onCommit)
+		return err
+	}
+	if !joined {
+		u.commit()
+	}
+	return nil
+}
+
+// read runs f under the lock; within a unit that has written, f sees its writes.
+func (db *DB) read(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.held {
+		return f()
+	}
+	if err := db.acquire(ctx); err != nil {
+		return err
+	}
+	defer db.release()
+	return f()
+}

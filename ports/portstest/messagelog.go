@@ -1,0 +1,538 @@
+package portstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/ports"
+)
+
+// OpenMessageLog returns an empty message log, its administration and the unit of work that Append joins.
+type OpenMessageLog func(*testing.T) (ports.MessageLog, ports.TopicAdmin, ports.UnitOfWork)
+
+const topic messagelog.Topic = "portstest.records.v1"
+
+// now reads everything that is there.
+var now = messagelog.ReadOptions{}
+
+// MessageLog runs the contract of ports.MessageLog.
+func MessageLog(t *testing.T, open OpenMessageLog) {
+	t.Run("append", func(t *testing.T) { messageLogAppend(t, open) })
+	t.Run("unit of work", func(t *testing.T) { messageLogUnits(t, open) })
+	t.Run("read", func(t *testing.T) { messageLogRead(t, open) })
+	t.Run("waiting", func(t *testing.T) { messageLogWaiting(t, open) })
+	t.Run("concurrency", func(t *testing.T) { messageLogConcurrency(t, open) })
+}
+
+func messageLogAppend(t *testing.T, open OpenMessageLog) {
+	t.Run("Append stores key, headers and value before it returns", func(t *testing.T) {
+		log, ctx := made(t, open, 1)
+		before := time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
+		require.NoError(t, log.Append(ctx, []messagelog.Record{
+			{Topic: topic, Key: []byte{0, 1, 0xff}, Value: []byte("{\"æ\":1}"), Headers: []messagelog.Header{{Key: "nsp-format", Value: "1"}, {Key: "b", Value: ""}}},
+			{Topic: topic, Key: []byte("k"), Value: []byte{}},
+		}))
+		got := all(ctx, t, log, 0)
+		require.Len(t, got, 2)
+		assert.Equal(t, []byte{0, 1, 0xff}, got[0].Key)
+		assert.Equal(t, "{\"æ\":1}", string(got[0].Value))
+		assert.Equal(t, []messagelog.Header{{Key: "nsp-format", Value: "1"}, {Key: "b", Value: ""}}, got[0].Headers)
+		assert.Empty(t, got[1].Value)
+		assert.Empty(t, got[1].Headers)
+		for i, r := range got {
+			assert.Equal(t, topic, r.Topic)
+			assert.Equal(t, 0, r.Partition)
+			assert.Equal(t, int64(i), r.Offset)
+			assert.True(t, r.AppendedAt.After(before), "AppendedAt = %v", r.AppendedAt)
+			assert.Equal(t, time.UTC, r.AppendedAt.Location())
+		}
+	})
+
+	t.Run("equal keys go to one partition in the order given", func(t *testing.T) {
+		log, ctx := made(t, open, 4)
+		var recs []messagelog.Record
+		for i := range 200 {
+			recs = append(recs, record(fmt.Sprintf("key-%d", i%20), fmt.Sprintf("%03d", i)))
+		}
+		require.NoError(t, log.Append(ctx, recs[:100]))
+		require.NoError(t, log.Append(ctx, recs[100:]))
+		home, last, used, total := map[string]int{}, map[string]string{}, map[int]bool{}, 0
+		for part := range 4 {
+			for _, r := range all(ctx, t, log, part) {
+				key, value := string(r.Key), string(r.Value)
+				if p, known := home[key]; known {
+					require.Equal(t, p, part, "partition of %s", key)
+				}
+				require.Less(t, last[key], value, "order of %s", key)
+				home[key], last[key], used[part] = part, value, true
+				total++
+			}
+		}
+		assert.Equal(t, 200, total)
+		assert.Greater(t, len(used), 1, "20 keys share one of 4 partitions")
+	})
+
+	t.Run("Append of several topics stores all", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		require.NoError(t, admin.CreateTopic(ctx, "b", messagelog.Spec{Partitions: 1}))
+		require.NoError(t, admin.CreateTopic(ctx, "a", messagelog.Spec{Partitions: 1}))
+		require.NoError(t, log.Append(ctx, []messagelog.Record{{Topic: "b", Value: []byte("1")}, {Topic: "a", Value: []byte("2")}, {Topic: "b", Value: []byte("3")}}))
+		bounds, err := log.Bounds(ctx, []messagelog.Topic{"a", "b"})
+		require.NoError(t, err)
+		assert.Equal(t, map[messagelog.Topic][]messagelog.Bounds{"a": {{First: 0, End: 1}}, "b": {{First: 0, End: 2}}}, bounds)
+	})
+
+	t.Run("Append to a missing topic stores none", func(t *testing.T) {
+		log, ctx := made(t, open, 1)
+		err := log.Append(ctx, []messagelog.Record{record("k", "1"), {Topic: "missing", Value: []byte("2")}})
+		require.ErrorIs(t, err, messagelog.ErrNoTopic)
+		assert.Empty(t, all(ctx, t, log, 0))
+	})
+
+	t.Run("Append of nothing stores nothing", func(t *testing.T) {
+		log, ctx := made(t, open, 1)
+		require.NoError(t, log.Append(ctx, nil))
+		assert.Empty(t, all(ctx, t, log, 0))
+	})
+
+	t.Run("Append keeps nothing of the records after it returns", func(t *testing.T) {
+		log, ctx := made(t, open, 1)
+		recs := []messagelog.Record{{Topic: topic, Key: []byte("key"), Value: []byte("value"), Headers: []messagelog.Header{{Key: "h", Value: "v"}}}}
+		require.NoError(t, log.Append(ctx, recs))
+		copy(recs[0].Key, "xxx")
+		copy(recs[0].Value, "xxxxx")
+		recs[0].Headers[0].Value = "x"
+		got := all(ctx, t, log, 0)
+		require.Len(t, got, 1)
+		assert.Equal(t, "key", string(got[0].Key))
+		assert.Equal(t, "value", string(got[0].Value))
+		assert.Equal(t, "v", got[0].Headers[0].Value)
+	})
+
+	for _, n := range []int{1, 99, 100, 101, 1001, 5003} {
+		t.Run(fmt.Sprintf("Append of %d records keeps each", n), func(t *testing.T) {
+			log, ctx := made(t, open, 1)
+			recs := make([]messagelog.Record, n)
+			for i := range recs {
+				recs[i] = record("k", fmt.Sprint(i))
+			}
+			require.NoError(t, log.Append(ctx, recs))
+			got := all(ctx, t, log, 0)
+			require.Len(t, got, n)
+			for i, r := range got {
+				require.Equal(t, int64(i), r.Offset)
+				require.Equal(t, fmt.Sprint(i), string(r.Value))
+			}
+		})
+	}
+}
+
+func messageLogUnits(t *testing.T, open OpenMessageLog) {
+	t.Run("records become readable at the commit, not before", func(t *testing.T) {
+		log, admin, units := open(t)
+		outer := bounded(t)
+		require.NoError(t, admin.CreateTopic(outer, topic, messagelog.Spec{Partitions: 1}))
+		require.NoError(t, units.Run(outer, func(ctx context.Context) error {
+			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "1")}))
+			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "2")}))
+			assert.Empty(t, all(ctx, t, log, 0), "Read within the unit")
+			bounds, err := log.Bounds(ctx, []messagelog.Topic{topic})
+			require.NoError(t, err)
+			assert.Equal(t, messagelog.Bounds{}, bounds[topic][0], "Bounds within the unit")
+			return nil
+		}, nothing))
+		assert.Equal(t, []string{"1", "2"}, values(all(outer, t, log, 0)))
+	})
+
+	t.Run("a rollback leaves nothing and takes no offset that a reader waits for", func(t *testing.T) {
+		log, admin, units := open(t)
+		ctx := bounded(t)
+		require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+		err := units.Run(ctx, func(ctx context.Context) error {
+			return log.Append(ctx, []messagelog.Record{record("k", "lost")})
+		}, func(context.Context) error { return errBoom })
+		require.Equal(t, errBoom, err)
+		assert.Empty(t, all(ctx, t, log, 0))
+		require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "kept")}))
+		assert.Equal(t, []string{"kept"}, values(all(ctx, t, log, 0)))
+	})
+
+	t.Run("an Append that fails leaves the unit as it was", func(t *testing.T) {
+		log, admin, units := open(t)
+		ctx := bounded(t)
+		require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+		require.NoError(t, units.Run(ctx, func(ctx context.Context) error {
+			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "1")}))
+			require.ErrorIs(t, log.Append(ctx, []messagelog.Record{record("k", "2"), {Topic: "missing"}}), messagelog.ErrNoTopic)
+			return log.Append(ctx, []messagelog.Record{record("k", "3")})
+		}, nothing))
+		assert.Equal(t, []string{"1", "3"}, values(all(ctx, t, log, 0)))
+	})
+}
+
+func messageLogRead(t *testing.T, open OpenMessageLog) {
+	t.Run("Read yields from (inclusive) to (exclusive) in offset order", func(t *testing.T) {
+		log, ctx := filled(t, open, 10)
+		for _, c := range []struct {
+			from, to int64
+			want     []string
+		}{
+			{0, 10, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
+			{3, 5, []string{"3", "4"}},
+			{9, 10, []string{"9"}},
+			{7, -1, []string{"7", "8", "9"}},
+			{10, -1, nil},
+			{4, 4, nil},
+			{5, 4, nil},
+		} {
+			var got []messagelog.Record
+			for batch, err := range log.Read(ctx, topic, 0, c.from, c.to, now) {
+				require.NoError(t, err)
+				got = append(got, clone(batch.Records)...)
+			}
+			assert.Equal(t, c.want, values(got), "Read(%d, %d)", c.from, c.to)
+		}
+	})
+
+	t.Run("Next always advances and a batch holds at most MaxRecords", func(t *testing.T) {
+		log, ctx := filled(t, open, 25)
+		at, n := int64(0), 0
+		for batch, err := range log.Read(ctx, topic, 0, 0, 25, messagelog.ReadOptions{MaxRecords: 4}) {
+			require.NoError(t, err)
+			require.Greater(t, batch.Next, at)
+			require.LessOrEqual(t, len(batch.Records), 4)
+			for _, r := range batch.Records {
+				require.GreaterOrEqual(t, r.Offset, at)
+				require.Less(t, r.Offset, batch.Next)
+			}
+			at, n = batch.Next, n+len(batch.Records)
+		}
+		assert.Equal(t, int64(25), at)
+		assert.Equal(t, 25, n)
+	})
+
+	t.Run("a reader that stops can go on at Next", func(t *testing.T) {
+		log, ctx := filled(t, open, 7)
+		var got []string
+		at := int64(0)
+		for range 3 {
+			for batch, err := range log.Read(ctx, topic, 0, at, -1, messagelog.ReadOptions{MaxRecords: 3}) {
+				require.NoError(t, err)
+				got = append(got, values(clone(batch.Records))...)
+				at = batch.Next
+				break
+			}
+		}
+		assert.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6"}, got)
+	})
+
+	t.Run("a missing topic or partition is ErrNoTopic", func(t *testing.T) {
+		log, ctx := filled(t, open, 1)
+		require.ErrorIs(t, readError(ctx, log, "missing", 0, 0, -1, now), messagelog.ErrNoTopic)
+		require.ErrorIs(t, readError(ctx, log, topic, 7, 0, -1, now), messagelog.ErrNoTopic)
+		require.ErrorIs(t, readError(ctx, log, topic, -1, 0, -1, now), messagelog.ErrNoTopic)
+		_, err := log.Bounds(ctx, []messagelog.Topic{topic, "missing"})
+		require.ErrorIs(t, err, messagelog.ErrNoTopic)
+	})
+
+	t.Run("records below the first kept offset are ErrGone", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 6)
+		require.NoError(t, admin.Trim(ctx, topic, 0, 4))
+		for _, from := range []int64{0, 3} {
+			require.ErrorIs(t, readError(ctx, log, topic, 0, from, -1, now), messagelog.ErrGone, "Read(%d, end)", from)
+			require.ErrorIs(t, readError(ctx, log, topic, 0, from, 6, now), messagelog.ErrGone, "Read(%d, 6)", from)
+		}
+		require.NoError(t, readError(ctx, log, topic, 0, 4, 6, now))
+		require.NoError(t, admin.Trim(ctx, topic, 0, 6))
+		require.ErrorIs(t, readError(ctx, log, topic, 0, 5, -1, now), messagelog.ErrGone, "all trimmed")
+		require.NoError(t, readError(ctx, log, topic, 0, 6, -1, now))
+	})
+}
+
+func messageLogWaiting(t *testing.T, open OpenMessageLog) {
+	t.Run("a read without end waits for the timeout at the end and stops", func(t *testing.T) {
+		log, ctx := filled(t, open, 2)
+		const timeout = 50 * time.Millisecond
+		started, n := time.Now(), 0
+		for batch, err := range log.Read(ctx, topic, 0, 0, -1, messagelog.ReadOptions{Timeout: timeout}) {
+			require.NoError(t, err)
+			n += len(batch.Records)
+		}
+		assert.Equal(t, 2, n)
+		assert.GreaterOrEqual(t, time.Since(started), timeout)
+	})
+
+	t.Run("a reader that waits goes on at once when a record arrives", func(t *testing.T) {
+		log, ctx := filled(t, open, 2)
+		got := make(chan string)
+		go func() {
+			defer close(got)
+			for batch, err := range log.Read(ctx, topic, 0, 2, -1, messagelog.ReadOptions{Timeout: time.Hour}) {
+				if err != nil {
+					return
+				}
+				for _, r := range batch.Records {
+					got <- string(r.Value)
+				}
+				if batch.Next == 4 {
+					return
+				}
+			}
+		}()
+		for _, want := range []string{"x", "y"} {
+			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", want)}))
+			assert.Equal(t, want, <-got)
+		}
+		_, more := <-got
+		assert.False(t, more)
+	})
+
+	t.Run("a read to an offset that is not there is ErrStalled after the timeout", func(t *testing.T) {
+		log, ctx := filled(t, open, 2)
+		n, err := 0, error(nil)
+		for batch, e := range log.Read(ctx, topic, 0, 0, 3, messagelog.ReadOptions{Timeout: 10 * time.Millisecond}) {
+			n, err = n+len(batch.Records), e
+		}
+		require.ErrorIs(t, err, messagelog.ErrStalled)
+		assert.Equal(t, 2, n, "records before the error")
+	})
+
+	t.Run("a context that ends ends the wait", func(t *testing.T) {
+		log, _ := filled(t, open, 1)
+		ctx, cancel := context.WithCancel(bounded(t))
+		done := make(chan error)
+		go func() { done <- readError(ctx, log, topic, 0, 1, -1, messagelog.ReadOptions{Timeout: time.Hour}) }()
+		cancel()
+		require.ErrorIs(t, <-done, context.Canceled)
+	})
+}
+
+func messageLogConcurrency(t *testing.T, open OpenMessageLog) {
+	t.Run("the order of commits is the order of offsets: no reader passes a lower one", func(t *testing.T) {
+		log, admin, units := open(t)
+		ctx := bounded(t)
+		require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+		const writers, each, size = 6, 8, 3
+		want := 0
+		for i := range writers * each {
+			if i%each%3 != 2 {
+				want += size
+			}
+		}
+		type seen struct {
+			values []string
+			err    error
+		}
+		read := make(chan seen)
+		go func() { // reads from the start while the units commit
+			var s seen
+			last := int64(-1)
+			for batch, err := range log.Read(ctx, topic, 0, 0, -1, messagelog.ReadOptions{Timeout: patience, MaxRecords: 5}) {
+				if err != nil {
+					s.err = err
+					break
+				}
+				for _, r := range batch.Records {
+					if r.Offset <= last {
+						s.err = fmt.Errorf("offset %d after %d", r.Offset, last)
+					}
+					last = r.Offset
+					s.values = append(s.values, string(r.Value))
+				}
+				if len(s.values) >= want {
+					break
+				}
+			}
+			read <- s
+		}()
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					_ = units.Run(ctx, func(ctx context.Context) error {
+						recs := make([]messagelog.Record, size)
+						for j := range recs {
+							recs[j] = record("k", fmt.Sprintf("%d/%03d/%d", w, i, j))
+						}
+						return log.Append(ctx, recs)
+					}, func(context.Context) error {
+						if i%3 == 2 {
+							return errBoom
+						}
+						return nil
+					})
+				}
+			})
+		}
+		wg.Wait()
+		got := <-read
+		require.NoError(t, got.err)
+		assert.Equal(t, values(all(ctx, t, log, 0)), got.values, "what the reader saw on the way is what is there")
+		require.Len(t, got.values, want)
+		perWriter := map[byte]string{}
+		for _, v := range got.values {
+			require.Less(t, perWriter[v[0]], v, "order within a writer")
+			perWriter[v[0]] = v
+		}
+	})
+}
+
+// TopicAdmin runs the contract of ports.TopicAdmin.
+func TopicAdmin(t *testing.T, open OpenMessageLog) {
+	t.Run("CreateTopic makes an empty topic that Topics lists with its partitions", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		got, err := admin.Topics(ctx)
+		require.NoError(t, err)
+		assert.Empty(t, got)
+		require.NoError(t, admin.CreateTopic(ctx, "a", messagelog.Spec{Partitions: 1}))
+		require.NoError(t, admin.CreateTopic(ctx, "b", messagelog.Spec{Partitions: 12, Retention: 14 * 24 * time.Hour}))
+		got, err = admin.Topics(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, map[messagelog.Topic]int{"a": 1, "b": 12}, got)
+		bounds, err := log.Bounds(ctx, []messagelog.Topic{"b"})
+		require.NoError(t, err)
+		assert.Equal(t, make([]messagelog.Bounds, 12), bounds["b"])
+	})
+
+	t.Run("CreateTopic of a topic that is there is ErrExists and changes nothing", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 3)
+		require.ErrorIs(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 2}), messagelog.ErrExists)
+		bounds, err := log.Bounds(ctx, []messagelog.Topic{topic})
+		require.NoError(t, err)
+		assert.Equal(t, []messagelog.Bounds{{First: 0, End: 3}}, bounds[topic])
+	})
+
+	t.Run("a topic has at least one partition", func(t *testing.T) {
+		_, admin, _ := open(t)
+		require.Error(t, admin.CreateTopic(bounded(t), topic, messagelog.Spec{}))
+	})
+
+	t.Run("Trim deletes below the offset, at most to the end, and never goes back", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 10)
+		for _, c := range []struct{ before, first int64 }{{0, 0}, {4, 4}, {2, 4}, {4, 4}, {99, 10}} {
+			require.NoError(t, admin.Trim(ctx, topic, 0, c.before))
+			bounds, err := log.Bounds(ctx, []messagelog.Topic{topic})
+			require.NoError(t, err)
+			assert.Equal(t, messagelog.Bounds{First: c.first, End: 10}, bounds[topic][0], "after Trim(%d)", c.before)
+			n := 0
+			for batch, err := range log.Read(ctx, topic, 0, c.first, -1, now) {
+				require.NoError(t, err)
+				n += len(batch.Records)
+			}
+			assert.Equal(t, 10-c.first, int64(n))
+		}
+		require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "new")}))
+		for batch, err := range log.Read(ctx, topic, 0, 10, 11, now) {
+			require.NoError(t, err)
+			assert.Equal(t, int64(10), batch.Records[0].Offset, "offsets go on after a trim")
+		}
+	})
+
+	t.Run("Trim of a missing topic or partition is ErrNoTopic", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 1)
+		require.ErrorIs(t, admin.Trim(ctx, "missing", 0, 1), messagelog.ErrNoTopic)
+		require.ErrorIs(t, admin.Trim(ctx, topic, 1, 1), messagelog.ErrNoTopic)
+	})
+
+	t.Run("one of several that create a topic at once makes it", func(t *testing.T) {
+		_, admin, _ := open(t)
+		ctx := bounded(t)
+		errs := make(chan error)
+		for range 8 {
+			go func() { errs <- admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 3}) }()
+		}
+		made := 0
+		for range 8 {
+			if err := <-errs; err == nil {
+				made++
+			} else {
+				assert.ErrorIs(t, err, messagelog.ErrExists)
+			}
+		}
+		assert.Equal(t, 1, made)
+	})
+}
+
+func made(t *testing.T, open OpenMessageLog, partitions int) (ports.MessageLog, context.Context) {
+	t.Helper()
+	log, admin, _ := open(t)
+	ctx := bounded(t)
+	require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: partitions}))
+	return log, ctx
+}
+
+func filled(t *testing.T, open OpenMessageLog, n int) (ports.MessageLog, context.Context) {
+	t.Helper()
+	log, admin, _ := open(t)
+	ctx := bounded(t)
+	fill(ctx, t, log, admin, n)
+	return log, ctx
+}
+
+// fill makes the topic with one partition and the records "0", "1", …
+func fill(ctx context.Context, t *testing.T, log ports.MessageLog, admin ports.TopicAdmin, n int) {
+	t.Helper()
+	require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+	recs := make([]messagelog.Record, n)
+	for i := range recs {
+		recs[i] = record("k", fmt.Sprint(i))
+	}
+	require.NoError(t, log.Append(ctx, recs))
+}
+
+func record(key, value string) messagelog.Record {
+	return messagelog.Record{Topic: topic, Key: []byte(key), Value: []byte(value)}
+}
+
+// all reads what a partition holds from 0 to its end.
+func all(ctx context.Context, t *testing.T, log ports.MessageLog, part int) (recs []messagelog.Record) {
+	t.Helper()
+	for batch, err := range log.Read(ctx, topic, part, 0, -1, now) {
+		require.NoError(t, err)
+		recs = append(recs, clone(batch.Records)...)
+	}
+	return recs
+}
+
+func readError(ctx context.Context, log ports.MessageLog, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions) (err error) {
+	for _, err = range log.Read(ctx, t, part, from, to, opt) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clone copies records, whose values are valid until the next step only.
+func clone(recs []messagelog.Record) []messagelog.Record {
+	recs = slices.Clone(recs)
+	for i := range recs {
+		recs[i].Key, recs[i].Value, recs[i].Headers = slices.Clone(recs[i].Key), slices.Clone(recs[i].Value), slices.Clone(recs[i].Headers)
+	}
+	return recs
+}
+
+func values(recs []messagelog.Record) (vs []string) {
+	for _, r := range recs {
+		vs = append(vs, string(r.Value))
+	}
+	return vs
+}
