@@ -1,0 +1,232 @@
+// Package federating is the token service (STS): it turns what the holder of an OCES certificate says of itself into an ID card that the
+// services trust.
+package federating
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // OCESCertHash is SHA-1 by its definition (DGWS 1.0.1); nothing is trusted because of it
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/trust"
+	"github.com/opennsp/nsp/ports"
+)
+
+// Times of the national STS.
+const (
+	DefaultLifetime = 24 * time.Hour
+	timestampSkew   = 5 * time.Minute  // of the request's Timestamp, either way
+	maxRequestAge   = 10 * time.Minute // of the self-signed card
+	backdating      = 5 * time.Minute  // a card is valid before it was issued, for clocks that are slow
+)
+
+// The levels of an ID card (DGWS 1.0.1).
+const (
+	levelSystem = 3
+	levelUser   = 4
+)
+
+// Card is the content of a DGWS ID card.
+type Card struct {
+	ID                      string // sosi:IDCardID
+	Level                   int    // sosi:AuthenticationLevel
+	CertHash                string // sosi:OCESCertHash
+	Issuer                  string
+	NameID                  string // of format medcom:other in cards that are issued
+	IssuedAt                time.Time
+	NotBefore, NotOnOrAfter time.Time
+	User                    *User  // nil on a system card
+	SystemName              string // medcom:ITSystemName
+	CVR                     string // medcom:CareProviderID
+	CareProviderName        string
+}
+
+// User is what a user card says of its person.
+type User struct {
+	CPR                cpr.Number
+	GivenName, Surname string
+	Email              string
+	Role               string
+	AuthorisationCode  string
+	Occupation         string
+}
+
+// Request asks for a card. The sender proved that it has the key of Certificate by signing Card with it; nothing else is proved.
+type Request struct {
+	Certificate []byte    // DER
+	Created     time.Time // of the message
+	Card        Card      // as sent; the person's number may be empty
+}
+
+// TokenService issues ID cards. Safe for concurrent use.
+type TokenService struct {
+	Certificates ports.Certificates
+	People       ports.People
+	Trail        ports.Trail
+	Now          func() time.Time
+	Issuer       string        // our name in Issuer
+	Lifetime     time.Duration // of a card; 0 = 24 hours
+}
+
+// Issue decides whether the sender gets a card and what stands in it. It stores nothing. The error is a fault of this package, or ours.
+//
+// A system card goes to the holder of an organisation's or a function's certificate, a user card to that of an employee. The person is who
+// the register knows as holder of the certificate; name and authorisation come from there.
+func (s *TokenService) Issue(ctx context.Context, r Request) (card Card, err error) {
+	var holder trust.Holder
+	defer func() { s.note(ctx, r, holder, card, err) }()
+	now := s.Now().UTC()
+	if r.Created.Before(now.Add(-timestampSkew)) || r.Created.After(now.Add(timestampSkew)) {
+		return Card{}, ErrTimeRange
+	}
+	holder, err = s.Certificates.Holder(ctx, r.Certificate, now)
+	if err != nil {
+		return Card{}, certificateFault(err)
+	}
+	if err := checkCard(r, holder, now); err != nil {
+		return Card{}, err
+	}
+	card = s.card(r, holder, now)
+	if r.Card.User == nil {
+		return card, nil
+	}
+	card.User, err = s.user(ctx, *r.Card.User, holder)
+	if err != nil {
+		return Card{}, err
+	}
+	return card, nil
+}
+
+// checkCard holds the card against the certificate that signed it and against the clock.
+func checkCard(r Request, h trust.Holder, now time.Time) error {
+	c := r.Card
+	wantClass, wantLevel := h.Subject.Class == trust.VOCES || h.Subject.Class == trust.FOCES, levelSystem
+	if c.User != nil {
+		wantClass, wantLevel = h.Subject.Class == trust.MOCES, levelUser
+	}
+	switch {
+	case !wantClass:
+		return ErrCardType
+	case c.Level != wantLevel:
+		return ErrLevel
+	case !isHashOf(c.CertHash, r.Certificate):
+		return ErrCertHash
+	case h.Subject.CVR == "" || c.CVR != h.Subject.CVR:
+		return ErrCareProvider
+	case c.SystemName == "":
+		return ErrSystemName
+	case c.NotBefore.IsZero() || c.NotOnOrAfter.IsZero() || !c.NotBefore.Before(c.NotOnOrAfter):
+		return ErrCardPeriod
+	case c.IssuedAt.Before(now.Add(-maxRequestAge)), !now.Before(c.NotOnOrAfter):
+		return ErrCardOld
+	case c.IssuedAt.After(now.Add(timestampSkew)):
+		return ErrCardEarly
+	}
+	return nil
+}
+
+// isHashOf tells whether text is the base64 of the SHA-1 (28 characters) or of the SHA-256 (44) of der.
+func isHashOf(text string, der []byte) bool {
+	short, long := sha1.Sum(der), sha256.Sum256(der) //nolint:gosec // see the import
+	return text == base64.StdEncoding.EncodeToString(short[:]) || text == base64.StdEncoding.EncodeToString(long[:])
+}
+
+// card is the part of the issued card that does not depend on a person.
+func (s *TokenService) card(r Request, h trust.Holder, now time.Time) Card {
+	lifetime := s.Lifetime
+	if lifetime == 0 {
+		lifetime = DefaultLifetime
+	}
+	issued := now.Add(-backdating).Truncate(time.Second)
+	return Card{
+		ID: r.Card.ID, Level: r.Card.Level, CertHash: r.Card.CertHash, Issuer: s.Issuer,
+		NameID:   "SubjectDN={" + h.DN + "},IssuerDN={" + h.IssuerDN + "},CertSerial={" + h.Serial + "}",
+		IssuedAt: issued, NotBefore: issued, NotOnOrAfter: issued.Add(lifetime),
+		SystemName: r.Card.SystemName, CVR: h.Subject.CVR, CareProviderName: r.Card.CareProviderName,
+	}
+}
+
+// user is the person as the register knows them, in the capacity that was asked for.
+func (s *TokenService) user(ctx context.Context, sent User, h trust.Holder) (*User, error) {
+	person, err := s.People.ByCertificate(ctx, h.Subject)
+	if errors.Is(err, identity.ErrUnknown) {
+		return nil, ErrNobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the certificate's holder: %w", err)
+	}
+	if person.CPR.IsZero() {
+		return nil, ErrNobody
+	}
+	if !sent.CPR.IsZero() && sent.CPR != person.CPR {
+		return nil, ErrPerson
+	}
+	authority, err := person.Choose(sent.AuthorisationCode, sent.Role)
+	if err != nil {
+		return nil, authorisationFault(err, person)
+	}
+	return &User{
+		CPR: person.CPR, GivenName: first(person.GivenName, sent.GivenName), Surname: first(person.Surname, sent.Surname),
+		Email: first(person.Email, sent.Email), Role: authority.Role, AuthorisationCode: authority.AuthorisationCode, Occupation: sent.Occupation,
+	}, nil
+}
+
+func first(registered, sent string) string {
+	if registered != "" {
+		return registered
+	}
+	return sent
+}
+
+// Names in the audit log.
+const (
+	component    audit.Component = "STS"
+	contextIssue audit.Context   = "Issue"
+)
+
+// note tells the audit log what was proved (nothing of the card before the certificate was found good) and what became of the request.
+func (s *TokenService) note(ctx context.Context, r Request, h trust.Holder, issued Card, err error) {
+	var info []audit.Information
+	add := func(key string, class audit.Class, value string) {
+		info = append(info, audit.Information{Key: key, Class: class, Value: value})
+	}
+	if issued.User != nil {
+		add("subject-cpr", audit.RPI, issued.User.CPR.Digits())
+	}
+	if h.Serial != "" {
+		kind := "system"
+		if r.Card.User != nil {
+			kind = "user"
+		}
+		add("subject-cvr", audit.NPI, h.Subject.CVR)
+		add("idcard-id", audit.NPI, r.Card.ID)
+		add("idcard-type", audit.NPI, kind)
+		add("level", audit.NPI, strconv.Itoa(r.Card.Level))
+		add("certificate-serial", audit.NPI, h.Serial)
+		add("certificate-issuer", audit.NPI, h.IssuerDN)
+	}
+	if issued.User != nil {
+		add("authorisation-code", audit.NPI, issued.User.AuthorisationCode)
+	}
+	add("status", audit.NPI, status(err))
+	s.Trail.Note(ctx, component, contextIssue, info...)
+}
+
+// status is what became of a request: "issued", or the code of the fault.
+func status(err error) string {
+	if err == nil {
+		return "issued"
+	}
+	if f, ok := fault.Of(err); ok {
+		return f.Code
+	}
+	return fault.CodeProcessing
+}
