@@ -1,11 +1,20 @@
 package soap
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
+	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 )
+
+// maxAnswer is the largest answer a client reads.
+const maxAnswer = 16 << 20
 
 // Client posts messages to one address.
 type Client struct {
@@ -25,21 +34,100 @@ type Response struct {
 type Fault struct {
 	Status      int    // HTTP status
 	FaultCode   string // faultcode or Code/Value, prefix included
-	FaultString string
+	FaultString string // faultstring or Reason/Text
 	Actor       string // faultactor
-	Code        string // detail/medcom:FaultCode, "" if there is none
+	Code        string // medcom:FaultCode in the detail, "" if there is none
 	Raw         []byte // as received
 }
 
-// Error returns the codes and the text.
+// Error returns the code and the text.
 func (f *Fault) Error() string {
-	if f.Code != "" {
-		return "soap fault " + f.Code + ": " + f.FaultString
+	code := f.Code
+	if code == "" {
+		code = f.FaultCode
 	}
-	return "soap fault " + f.FaultCode + ": " + f.FaultString
+	return "soap fault " + code + ": " + f.FaultString
 }
 
-// Call posts envelope with the SOAPAction action and returns the answer. A fault is a *Fault.
+// Call posts envelope with the SOAPAction action and returns the answer. A SOAP fault is a *Fault.
 func (c *Client) Call(ctx context.Context, action string, envelope []byte) (*Response, error) {
-	return nil, http.ErrNotSupported
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(envelope))
+	if err != nil {
+		return nil, fmt.Errorf("post to %s: %w", c.URL, err)
+	}
+	req.Header.Set("Content-Type", contentSOAP11)
+	if bytes.Contains(envelope[:min(len(envelope), 1024)], []byte(nsSOAP12)) {
+		req.Header.Set("Content-Type", contentSOAP12)
+	}
+	req.Header.Set("SOAPAction", `"`+action+`"`)
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("post to %s: %w", c.URL, err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", c.URL, err)
+	}
+	answer, err := readAnswer(raw, resp.StatusCode)
+	if err != nil && !errors.As(err, new(*Fault)) {
+		err = fmt.Errorf("read answer of %s (HTTP status %d): %w", c.URL, resp.StatusCode, err)
+	}
+	return answer, err
+}
+
+var errAnswer = errors.New("not a SOAP answer")
+
+func readAnswer(raw []byte, status int) (*Response, error) {
+	t, err := xmltree.Parse(raw, xmltree.DefaultLimits(maxAnswer))
+	if err != nil {
+		return nil, err
+	}
+	root := t.Root()
+	space := t.Space(root)
+	body, err := t.Only(root, space, "Body")
+	if err != nil || space != nsSOAP11 && space != nsSOAP12 || !t.Is(root, space, "Envelope") {
+		t.Release()
+		return nil, errAnswer
+	}
+	child := t.First(body)
+	if t.Is(child, space, "Fault") {
+		defer t.Release()
+		f := readFault(t, child, space)
+		f.Status, f.Raw = status, raw
+		return nil, f
+	}
+	if child == xmltree.None || t.Next(child) != xmltree.None {
+		t.Release()
+		return nil, errAnswer
+	}
+	return &Response{Tree: t, Root: root, Body: child, Raw: raw}, nil
+}
+
+func readFault(t *xmltree.Tree, fault xmltree.Node, space string) *Fault {
+	f := &Fault{}
+	text := func(n xmltree.Node) string {
+		s, _ := t.Text(n)
+		return strings.TrimSpace(s)
+	}
+	detail := t.Child(fault, "", "detail")
+	if space == nsSOAP12 {
+		f.FaultCode = text(t.Child(t.Child(fault, space, "Code"), space, "Value"))
+		f.FaultString = text(t.Child(t.Child(fault, space, "Reason"), space, "Text"))
+		detail = t.Child(fault, space, "Detail")
+	} else {
+		f.FaultCode = text(t.Child(fault, "", "faultcode"))
+		f.FaultString = text(t.Child(fault, "", "faultstring"))
+		f.Actor = text(t.Child(fault, "", "faultactor"))
+	}
+	for n := t.First(detail); n != xmltree.None; n = t.Next(n) {
+		if dgws.IsNamespace(t.Space(n)) && t.Local(n) == "FaultCode" {
+			f.Code = text(n)
+		}
+	}
+	return f
 }

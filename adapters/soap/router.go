@@ -1,15 +1,266 @@
 package soap
 
-import "net/http"
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/dgws"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/ports"
+)
+
+const (
+	defaultReadTimeout = 10 * time.Second
+	firstRead          = 16 << 10 // a body is given memory as it arrives, whatever length it announces
+)
 
 // Router serves one service. It is a plain http.Handler that may be mounted at several paths.
 type Router struct {
-	service Service
-	deps    Deps
+	service  Service
+	deps     Deps
+	maxBytes int64 // of the operation that accepts the largest message
+	inFlight atomic.Int64
+	refusals refusalLog
 }
 
 // NewRouter returns the handler of s.
-func NewRouter(s Service, d Deps) *Router { return &Router{service: s, deps: d} }
+func NewRouter(s Service, d Deps) *Router {
+	rt := &Router{service: s, deps: d}
+	for i := range s.Operations {
+		rt.maxBytes = max(rt.maxBytes, maxBytes(s.Operations[i].Policy))
+	}
+	return rt
+}
 
-// ServeHTTP carries out one call.
-func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+func maxBytes(p admitting.Policy) int64 {
+	if p.MaxBytes == 0 {
+		return admitting.DefaultMaxBytes
+	}
+	return p.MaxBytes
+}
+
+// exchange is one request on its way.
+type exchange struct {
+	env    Envelope
+	access audit.Access
+	op     *Operation
+	body   xmltree.Node // the operation's element
+	caller identity.Caller
+}
+
+// ServeHTTP carries out one call. The order is fixed: size, audit log ready, one parse, frame, operation, credential; then the gate runs
+// the use case, makes the audit line durable and commits; then the answer is sent and the call observed.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rt.serveContract(w, r) {
+		return
+	}
+	x := rt.arrive(r)
+	defer rt.inFlight.Add(-1)
+	w.Header().Set(headerCall, x.env.CallID)
+	ctx := ports.WithCallID(r.Context(), x.env.CallID)
+
+	body, err := rt.receive(w, r)
+	x.access.ReqSize = int64(len(body))
+	x.access.Stats.RequestContent = rt.deps.Now().Sub(x.access.Arrived)
+	if err == nil {
+		err = rt.deps.Gate.Ready(ctx)
+	}
+	if err != nil {
+		rt.turnAway(ctx, w, x, err)
+		return
+	}
+	started := rt.deps.Now()
+	refused := rt.admit(ctx, x, body)
+	if x.env.Tree != nil {
+		defer x.env.Tree.Release()
+	}
+	x.access.Stats.SecurityRequest = rt.deps.Now().Sub(started)
+	x.access.SOAPHeaders = soapHeaders(&x.env)
+	x.access.IDCardAttributes = x.env.Attributes
+	if errors.Is(refused, ErrTooLarge) {
+		rt.turnAway(ctx, w, x, refused)
+		return
+	}
+	out := rt.carryOut(ctx, x, refused)
+	send(w, &x.env, out.Answer, out.Err)
+	if out.Refused {
+		rt.logRefusal(ctx, x, refused, out.Err)
+	}
+	rt.observe(ctx, x, out)
+}
+
+// arrive notes what is known before the body is read.
+func (rt *Router) arrive(r *http.Request) *exchange {
+	x := &exchange{env: Envelope{CallID: newCallID(), HTTP: r, Medcom: dgws.NSMedcom}}
+	x.env.Addr, _ = auth.ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), rt.deps.TrustedProxies)
+	x.access = accessOf(r, x.env.CallID, rt.deps.Now())
+	x.access.Stats.InFlight = int(rt.inFlight.Add(1))
+	return x
+}
+
+func newCallID() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// receive reads the body: at most as long as the largest operation accepts, within the read timeout.
+func (rt *Router) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, ErrMethod
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, errEncoding
+	}
+	if r.ContentLength > rt.maxBytes {
+		return nil, ErrTooLarge
+	}
+	timeout := rt.deps.ReadTimeout
+	if timeout == 0 {
+		timeout = defaultReadTimeout
+	}
+	// A deadline of the socket, not of the call. Where the server behind w has none to set, its own timeouts hold.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(timeout))
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(r.ContentLength, 0), firstRead)) + bytes.MinRead)
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, rt.maxBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, ErrTooLarge
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errRead, err)
+	}
+	return buf.Bytes(), nil
+}
+
+// admit parses the message, finds its operation and verifies the credential. Whatever goes wrong in it is a refusal.
+func (rt *Router) admit(ctx context.Context, x *exchange, body []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			rt.deps.Log.ErrorContext(ctx, "panic while admitting", "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %T", p)
+		}
+	}()
+	if err := x.env.parse(body, rt.maxBytes); err != nil {
+		return err
+	}
+	if x.op, x.body, err = rt.operation(&x.env, x.env.HTTP); err != nil {
+		return err
+	}
+	if int64(len(body)) > maxBytes(x.op.Policy) {
+		return ErrTooLarge
+	}
+	x.caller, err = rt.service.Profile.Admit(ctx, &x.env, x.op)
+	return err
+}
+
+// carryOut hands the call to the gate.
+func (rt *Router) carryOut(ctx context.Context, x *exchange, refused error) admitting.Outcome {
+	if rt.deps.CallTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, rt.deps.CallTimeout)
+		defer cancel()
+	}
+	call := admitting.Call{Route: rt.service.Component, Caller: x.caller, Refused: refused, Access: x.access}
+	if x.op != nil {
+		call.Operation, call.Policy = x.op.Label, x.op.Policy
+	}
+	var reply Reply
+	work := func(ctx context.Context) (err error) {
+		reply, err = x.op.Serve(ctx, Request{Caller: x.caller, Tree: x.env.Tree, Body: x.body})
+		return err
+	}
+	return rt.deps.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
+		if err != nil {
+			return rt.fault(ctx, &x.env, err), nil
+		}
+		var w xmlout.Writer
+		if err := rt.service.Profile.Answer(ctx, &w, &x.env, reply); err != nil {
+			return admitting.Answer{}, err
+		}
+		return admitting.Answer{Code: http.StatusOK, Body: w.Bytes()}, nil
+	})
+}
+
+func (rt *Router) fault(ctx context.Context, env *Envelope, err error) admitting.Answer {
+	var w xmlout.Writer
+	status := rt.service.Profile.Fault(ctx, &w, env, err)
+	switch {
+	case errors.Is(err, ErrMethod):
+		status = http.StatusMethodNotAllowed
+	case errors.Is(err, ErrTooLarge):
+		status = http.StatusRequestEntityTooLarge
+	}
+	return admitting.Answer{Code: status, Body: w.Bytes()}
+}
+
+// turnAway answers a request that never reached security: it leaves no audit line.
+func (rt *Router) turnAway(ctx context.Context, w http.ResponseWriter, x *exchange, err error) {
+	answer := rt.fault(ctx, &x.env, err)
+	switch {
+	case errors.Is(err, ErrMethod):
+		w.Header().Set("Allow", "GET, POST")
+	case errors.Is(err, ErrTooLarge), errors.Is(err, errRead):
+		w.Header().Set("Connection", "close")
+	}
+	send(w, &x.env, answer, err)
+	a := x.access
+	a.Code, a.ResSize, a.Duration = answer.Code, int64(len(answer.Body)), rt.deps.Now().Sub(a.Arrived)
+	rt.observe(ctx, x, admitting.Outcome{Answer: answer, Err: err, Access: a})
+}
+
+func send(w http.ResponseWriter, env *Envelope, answer admitting.Answer, err error) {
+	h := w.Header()
+	h.Set("Content-Type", contentSOAP11)
+	if env.SOAP12 {
+		h.Set("Content-Type", contentSOAP12)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(answer.Body)))
+	h.Set("Cache-Control", "no-store")
+	if f, ok := fault.Of(err); ok && f.Kind == fault.Unavailable {
+		h.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body) // a client that went away undoes nothing
+}
+
+func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcome) {
+	if rt.deps.Observe == nil {
+		return
+	}
+	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Outcome: OK, Access: out.Access, Notes: out.Notes}
+	if x.op != nil {
+		o.Operation = x.op.Label
+	}
+	if out.Err != nil {
+		o.Fault, _ = fault.Of(out.Err)
+		o.Outcome = Faulted
+		switch {
+		case errors.Is(out.Err, admitting.ErrAudit):
+			o.Outcome = AuditFailed
+		case out.Refused:
+			o.Outcome, o.Cause = Refused, cause(out.Err)
+		case o.Fault.Kind == fault.Timeout:
+			o.Outcome = TimedOut
+		}
+	}
+	rt.deps.Observe(context.WithoutCancel(ctx), o)
+}

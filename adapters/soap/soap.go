@@ -44,8 +44,7 @@ type Request struct {
 // Payload returns the SHA-256 of soap:Body in Exclusive Canonical XML.
 func (r Request) Payload() (sum [32]byte, err error) {
 	h := sha256.New()
-	budget := c14n.BudgetFor(r.Tree)
-	if err := c14n.Write(h, r.Tree, r.Tree.Parent(r.Body), c14n.Options{Method: c14n.Exclusive}, &budget); err != nil {
+	if err := c14n.Write(h, r.Tree, r.Tree.Parent(r.Body), c14n.Options{Method: c14n.Exclusive}); err != nil {
 		return sum, err
 	}
 	return [32]byte(h.Sum(sum[:0])), nil

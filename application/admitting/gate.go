@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -26,20 +27,33 @@ var (
 	ErrInternal = fault.Error{Kind: fault.Internal, Code: fault.CodeProcessing, Text: "Internal error."}
 )
 
-// Call is one call as the transport handed it over. The zero Refused means that its credential was verified and Caller is who calls.
+// Call is one call as the transport handed it over. A nil Refused means that its credential was verified and Caller is who calls.
 type Call struct {
 	Route     audit.Component // the component that owns the path
 	Operation string          // name of the operation, "" if it was not recognised
 	Policy    Policy
 	Caller    identity.Caller
 	Refused   error        // why security turned the call away
-	Access    audit.Access // all but Code, ResSize, Duration and the stats of the use case
+	Access    audit.Access // all but Code, ResSize, Duration and the stats of use case and answer
 }
 
 // Answer is what goes back to the caller, encoded.
 type Answer struct {
 	Code int // HTTP status
 	Body []byte
+}
+
+// Encode encodes the answer to a call: the result that work kept where Encode finds it, or the fault that err is (it always wraps a
+// fault.Error). It may run again for a fault after it encoded a result.
+type Encode func(err error) (Answer, error)
+
+// Outcome is how a call ended.
+type Outcome struct {
+	Answer  Answer
+	Err     error        // what the caller is told, nil for a good answer; it wraps a fault.Error
+	Refused bool         // by security or policy: the use case did not run
+	Access  audit.Access // complete
+	Notes   audit.Notes
 }
 
 // Gate carries a call out in the one order: use case in a unit of work, answer encoded, audit line durable, commit, answer sent.
@@ -59,103 +73,152 @@ func (g *Gate) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Do carries out one call: admits it, runs work in a unit of work and returns what encode makes of its outcome (nil, or the error for the
-// caller, always a fault.Error). work keeps its result where encode finds it; encode may run again for a fault after it encoded a success.
-// The answer may be sent when Do returns: its effect is committed and its audit line durable, or it is a fault without effect.
-func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context) error, encode func(error) Answer) (Answer, audit.Notes) {
+// Do carries out one call: admits it by its policy, runs work in a unit of work and encodes the answer. When Do returns the answer may be
+// sent: its effect is committed and its audit line durable, or it is a fault without effect.
+func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context) error, encode Encode) Outcome {
 	var notes audit.Notes
+	r := run{gate: g, call: call, encode: encode, notes: &notes}
 	ctx = context.WithValue(ctx, notesKey{}, &notes)
 	refused := call.Refused
 	if refused == nil {
 		refused = call.Policy.Admit(call.Caller)
 	}
 	if refused != nil {
-		return g.fail(ctx, call, &notes, refused, encode), notes
+		out := r.fail(ctx, r.told(ctx, refused))
+		out.Refused = true
+		return out
 	}
-	var answer Answer
-	sealed, appended := false, false
 	started := g.Now()
+	var answer Answer
+	var step step
 	err := g.Units.Run(ctx, func(ctx context.Context) error {
-		return g.guarded(ctx, work)
-	}, func(ctx context.Context) error {
-		sealed = true
-		call.Access.Stats.Handler = g.Now().Sub(started)
-		answer = encode(nil)
-		if err := g.append(ctx, call, notes, answer); err != nil {
-			return fmt.Errorf("%w: %w", ErrAudit, err)
+		defer func() { r.call.Access.Stats.Handler = g.Now().Sub(started) }()
+		return r.guarded(ctx, func() error { return work(ctx) })
+	}, func(ctx context.Context) (err error) {
+		if answer, err = r.encoded(ctx, nil); err != nil {
+			return fmt.Errorf("encode answer: %w", err)
 		}
-		appended = true
+		step = auditing
+		if err := r.append(ctx, answer); err != nil {
+			return err
+		}
+		step = committing
 		return nil
 	})
-	if err == nil {
-		return answer, notes
-	}
-	var commit *ports.CommitError
 	switch {
-	case appended:
-		// The first line tells of an effect that did not come: the second line corrects it.
-		outcome, told := audit.RolledBack, ErrNotCommitted
+	case err == nil:
+		return r.outcome(answer, nil)
+	case step == committing:
+		// The first line tells of an effect that did not come: a second line corrects it.
+		outcome, told := audit.RolledBack, error(ErrNotCommitted)
+		var commit *ports.CommitError
 		if errors.As(err, &commit) && commit.Unknown {
 			outcome, told = audit.OutcomeUnknown, ErrOutcomeUnknown
+		} else if _, ok := fault.Of(err); ok {
+			told = err
 		}
 		g.Log.ErrorContext(ctx, "commit failed", "operation", call.Operation, "error", err)
-		if f, ok := fault.Of(err); ok && outcome == audit.RolledBack {
-			told = f
-		}
 		notes.SetOutcome(outcome)
-		return g.fail(ctx, call, &notes, told, encode), notes
-	case sealed:
+		return r.fail(ctx, told)
+	case step == auditing:
 		g.Log.ErrorContext(ctx, "audit append failed", "operation", call.Operation, "error", err)
-		return encode(ErrAudit), notes
-	default:
-		told := g.told(ctx, call, err)
-		if told.Kind == fault.Internal || told.Kind == fault.Unavailable || told.Kind == fault.Timeout {
-			notes.SetOutcome(audit.RolledBack)
-		}
-		return g.fail(ctx, call, &notes, told, encode), notes
+		return r.outcome(r.fault(ctx, ErrAudit), ErrAudit)
 	}
+	told := r.told(ctx, err)
+	if fault.Is(told, fault.Internal) || fault.Is(told, fault.Unavailable) || fault.Is(told, fault.Timeout) {
+		notes.SetOutcome(audit.RolledBack)
+	}
+	return r.fail(ctx, told)
+}
+
+// step is how far a call came.
+type step uint8
+
+const (
+	working    step = iota
+	auditing        // the answer is encoded
+	committing      // the audit line is durable
+)
+
+// run is one call on its way.
+type run struct {
+	gate   *Gate
+	call   Call
+	encode Encode
+	notes  *audit.Notes
 }
 
 // fail encodes the fault and writes its audit line; without the line the caller hears the audit fault instead.
-func (g *Gate) fail(ctx context.Context, call Call, notes *audit.Notes, told error, encode func(error) Answer) Answer {
-	answer := encode(told)
-	if err := g.append(ctx, call, *notes, answer); err != nil {
-		g.Log.ErrorContext(ctx, "audit append failed", "operation", call.Operation, "error", err)
-		return encode(ErrAudit)
+func (r *run) fail(ctx context.Context, told error) Outcome {
+	answer := r.fault(ctx, told)
+	if err := r.append(ctx, answer); err != nil {
+		r.gate.Log.ErrorContext(ctx, "audit append failed", "operation", r.call.Operation, "error", err)
+		told = ErrAudit
+		answer = r.fault(ctx, told)
+	}
+	return r.outcome(answer, told)
+}
+
+// fault encodes a fault. One that cannot be encoded is an answer without body.
+func (r *run) fault(ctx context.Context, told error) Answer {
+	answer, err := r.encoded(ctx, told)
+	if err != nil {
+		r.gate.Log.ErrorContext(ctx, "fault not encoded", "operation", r.call.Operation, "error", err)
+		return Answer{Code: http.StatusInternalServerError}
 	}
 	return answer
 }
 
-func (g *Gate) append(ctx context.Context, call Call, notes audit.Notes, answer Answer) error {
-	call.Access.Code, call.Access.ResSize = answer.Code, int64(len(answer.Body))
-	call.Access.Duration = g.Now().Sub(call.Access.Arrived)
-	// The line is evidence of what happened: a client that went away does not take it back.
-	return g.Audit.Append(context.WithoutCancel(ctx), audit.Entry{Route: call.Route, Notes: notes, Access: call.Access})
+func (r *run) encoded(ctx context.Context, told error) (answer Answer, err error) {
+	started := r.gate.Now()
+	err = r.guarded(ctx, func() (err error) {
+		answer, err = r.encode(told)
+		return err
+	})
+	r.call.Access.Stats.ResponseContent = r.gate.Now().Sub(started)
+	return answer, err
 }
 
-// guarded turns a panic of the use case into an error, so that the unit rolls back and the process lives.
-func (g *Gate) guarded(ctx context.Context, work func(context.Context) error) (err error) {
+func (r *run) append(ctx context.Context, answer Answer) error {
+	r.complete(answer)
+	// The line is evidence of what happened: a client that went away does not take it back.
+	return r.gate.Audit.Append(context.WithoutCancel(ctx), audit.Entry{Route: r.call.Route, Notes: *r.notes, Access: r.call.Access})
+}
+
+func (r *run) complete(answer Answer) {
+	a := &r.call.Access
+	a.Code, a.ResSize, a.Duration = answer.Code, int64(len(answer.Body)), r.gate.Now().Sub(a.Arrived)
+}
+
+func (r *run) outcome(answer Answer, told error) Outcome {
+	r.complete(answer)
+	return Outcome{Answer: answer, Err: told, Access: r.call.Access, Notes: *r.notes}
+}
+
+// guarded turns a panic into an error, so that the unit rolls back and the process lives.
+func (r *run) guarded(ctx context.Context, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.Log.ErrorContext(ctx, "panic in a use case", "stack", string(debug.Stack()))
+			r.gate.Log.ErrorContext(ctx, "panic in a call", "operation", r.call.Operation, "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %T", p)
 		}
 	}()
-	return work(ctx)
+	return f()
 }
 
-// told is what the caller hears of err.
-func (g *Gate) told(ctx context.Context, call Call, err error) fault.Error {
+// told is what the caller hears of err: err itself where it wraps a fault.Error, so that a contract's own error keeps its parts.
+func (r *run) told(ctx context.Context, err error) error {
+	told := err
 	f, ok := fault.Of(err)
 	switch {
 	case ok:
 	case errors.Is(err, context.DeadlineExceeded):
-		f = ErrTimeout
+		f, told = ErrTimeout, ErrTimeout
 	default:
-		f = ErrInternal
+		f, told = ErrInternal, ErrInternal
 	}
 	if !ok || f.Kind == fault.Internal || f.Kind == fault.Unavailable {
-		g.Log.ErrorContext(ctx, "call failed", "operation", call.Operation, "error", err)
+		r.gate.Log.ErrorContext(ctx, "call failed", "operation", r.call.Operation, "error", err)
 	}
-	return f
+	return told
 }

@@ -24,7 +24,7 @@ type Linking struct {
 func ReadLinking(t *xmltree.Tree, header xmltree.Node) Linking {
 	l := Linking{Namespace: NSMedcom}
 	for n := t.First(header); n != xmltree.None; n = t.Next(n) {
-		if !isHeader(t, n) {
+		if !IsHeader(t, n) {
 			continue
 		}
 		l.Namespace = t.Space(n)
@@ -36,9 +36,13 @@ func ReadLinking(t *xmltree.Tree, header xmltree.Node) Linking {
 	return l
 }
 
-func isHeader(t *xmltree.Tree, n xmltree.Node) bool {
-	return t.Is(n, NSMedcom, "Header") || t.Is(n, nsMedcom101, "Header")
+// IsHeader tells whether n is a medcom:Header, in either namespace.
+func IsHeader(t *xmltree.Tree, n xmltree.Node) bool {
+	return IsNamespace(t.Space(n)) && t.Local(n) == "Header"
 }
+
+// IsNamespace tells whether space is one of the two namespaces of DGWS headers.
+func IsNamespace(space string) bool { return space == NSMedcom || space == nsMedcom101 }
 
 func idText(t *xmltree.Tree, n xmltree.Node) string {
 	text, err := t.Text(n)
@@ -62,7 +66,7 @@ type header struct {
 func readHeader(t *xmltree.Tree, soapHeader xmltree.Node) (h header, err error) {
 	node := xmltree.None
 	for n := t.First(soapHeader); n != xmltree.None; n = t.Next(n) {
-		if !isHeader(t, n) {
+		if !IsHeader(t, n) {
 			continue
 		}
 		if node != xmltree.None {

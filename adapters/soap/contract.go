@@ -1,0 +1,67 @@
+package soap
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
+)
+
+// serveContract answers ?wsdl and ?xsd=<file>; asked is false for any other request.
+func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked bool) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return false
+	}
+	var doc []byte
+	for name, values := range query {
+		switch {
+		case strings.EqualFold(name, "wsdl"):
+			asked = true
+			doc = bytes.ReplaceAll(rt.service.Contract.WSDL, []byte(AddressPlaceholder), escaped(rt.address(r)))
+		case strings.EqualFold(name, "xsd"):
+			asked = true
+			doc = rt.service.Contract.Files[values[0]]
+		}
+	}
+	if !asked {
+		return false
+	}
+	if doc == nil {
+		http.NotFound(w, r)
+		return true
+	}
+	w.Header().Set("Content-Type", contentContract)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(doc)
+	return true
+}
+
+// address is where the path that was asked for is reached.
+func (rt *Router) address(r *http.Request) string {
+	base := strings.TrimSuffix(rt.deps.PublicURL, "/")
+	if base == "" {
+		base = protocol(r) + "://" + r.Host
+	}
+	return base + r.URL.EscapedPath()
+}
+
+func protocol(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// escaped returns s so that it can stand in an attribute value.
+func escaped(s string) []byte {
+	var w xmlout.Writer
+	w.Start("a", "b", s)
+	out := w.Bytes()
+	return out[len(`<a b="`) : len(out)-len(`">`)]
+}

@@ -1,0 +1,49 @@
+package soap
+
+import "github.com/opennsp/nsp/domain/fault"
+
+// Namespaces of the envelope, and of headers that a receiver may be asked to understand.
+const (
+	nsSOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+	nsSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+
+	nsAddressing   = "http://www.w3.org/2005/08/addressing"
+	nsAddressing04 = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+	nsHSUID        = "http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd"
+	nsLiberty      = "urn:liberty:sb"
+	nsLiberty06    = "urn:liberty:sb:2006-08"
+
+	actorNext       = "http://schemas.xmlsoap.org/soap/actor/next"
+	roleNext        = "http://www.w3.org/2003/05/soap-envelope/role/next"
+	roleUltimate    = "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver"
+	contentSOAP11   = "text/xml; charset=utf-8"
+	contentSOAP12   = "application/soap+xml; charset=utf-8"
+	contentContract = "text/xml; charset=utf-8"
+
+	headerCall = "X-OpenNSP-Call"
+	retryAfter = "30" // seconds
+)
+
+// What a caller hears of a message that cannot be carried out (codes: DGWS 1.0.1; texts are ours).
+var (
+	// ErrMethod is answered with HTTP status 405, ErrTooLarge with 413, whatever the profile.
+	ErrMethod   = fault.Error{Kind: fault.Malformed, Code: fault.CodeHTTPMethod, Text: "Only POST is supported."}
+	ErrTooLarge = fault.Error{Kind: fault.TooLarge, Code: fault.CodeSyntax, Text: "The message is too large."}
+	// ErrMustUnderstand is told with the faultcode MustUnderstand.
+	ErrMustUnderstand = syntaxError("A header that must be understood is not known.")
+
+	errRead         = syntaxError("The message could not be read.")
+	errEncoding     = syntaxError("Content-Encoding is not supported.")
+	errEnvelope     = syntaxError("The message is not a SOAP 1.1 or 1.2 envelope.")
+	errHeaderTwice  = syntaxError("The SOAP Header is repeated or not before the Body.")
+	errBody         = syntaxError("The message must have exactly one SOAP Body.")
+	errForeign      = syntaxError("The envelope holds something other than Header and Body.")
+	errSecurity     = syntaxError("The Security header is repeated.")
+	errBodyChildren = syntaxError("The SOAP Body must hold exactly one element.")
+	errOperation    = syntaxError("The element in the SOAP Body is no operation of this service.")
+	errAction       = syntaxError("The SOAPAction names another operation than the element in the SOAP Body.")
+)
+
+func syntaxError(text string) fault.Error {
+	return fault.Error{Kind: fault.Malformed, Code: fault.CodeSyntax, Text: text}
+}
