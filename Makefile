@@ -25,7 +25,9 @@ demo: build ## show one national service end to end, on a free port and in a tem
 build: ## build bin/nspd
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/nspd ./bootstrap/nspd
 
-test: ## run all tests
+test: ## run all tests; what they could use and do not find is listed first
+	@for tool in xmlsec1 xmllint strace java node npm; do command -v $$tool >/dev/null || echo "not installed, its tests are skipped: $$tool"; done
+	@[ -n "$$OPENNSP_TEST_VECTORS" ] || echo "not set, its tests are skipped: OPENNSP_TEST_VECTORS (folder of real signed messages)"
 	go test -timeout 8m $(PKG)
 
 race: ## run all tests but the load tests under the race detector
