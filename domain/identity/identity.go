@@ -32,6 +32,7 @@ const (
 	Address         // network address list
 	Session         // REST session opened with one of the others
 	OperatorToken
+	Certificate // signature with the key of an OCES certificate that nothing was checked of; the token service alone takes it
 )
 
 // Caller is who makes this call. It is a value and is not changed after admission. The zero Caller is nobody.

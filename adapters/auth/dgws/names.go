@@ -6,9 +6,14 @@ const (
 	nsMedcom101 = "http://svn.medcom.dk/svn/releases/Standarder/DGWS/Schemas/medcom-1.0.1.xsd"
 )
 
+// CardID is the id of an ID card, SignatureID that of its signature.
+const (
+	CardID      = "IDCard"
+	SignatureID = "OCESSignature"
+)
+
 // Values and names of the ID card (DGWS 1.0.1, Bilag). The prefixes in names are literal text.
 const (
-	cardID      = "IDCard"
 	holderOfKey = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
 
 	statementCard   = "IDCardData"

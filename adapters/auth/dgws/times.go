@@ -31,6 +31,12 @@ func (c *Card) readTimes() (at times, ok bool) {
 	return at, !bad
 }
 
+// Times returns the instants of the card. ok is false if one is missing or not in the form of the card's version.
+func (c *Card) Times() (issued, notBefore, notOnOrAfter time.Time, ok bool) {
+	at, ok := c.readTimes()
+	return at.issued, at.notBefore, at.notOnOrAfter, ok
+}
+
 func instant(text, version string, late bool) (time.Time, bool) {
 	d, err := xsd.ParseDateTime(text)
 	if err != nil {
