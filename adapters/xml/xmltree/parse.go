@@ -1,0 +1,288 @@
+package xmltree
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// parser is the state of one run over a source.
+type parser struct {
+	limits    Limits
+	has       content
+	nodes     int  // elements and text runs that may still come
+	depth     int  // open elements
+	envelope  bool // the root is a SOAP Envelope
+	header    Node // the SOAP Header being read, or None
+	headerEnd int  // where it must have ended
+	marks     int  // ds:Signature elements in Headers
+}
+
+func newTree() *Tree { return &Tree{} }
+
+func fail(k Kind, at int, text string) *Error { return &Error{Kind: k, Offset: at, Text: text} }
+
+// parse fills t from src.
+func (t *Tree) parse(src []byte, l *Limits) error {
+	if err := t.begin(src, l); err != nil {
+		return err
+	}
+	i, err := t.declaration()
+	if err != nil {
+		return err
+	}
+	return t.body(i)
+}
+
+// begin checks what concerns the message as a whole and prepares the arena.
+func (t *Tree) begin(src []byte, l *Limits) error {
+	const addressable = 1 << 30
+	if len(src) > min(l.Bytes, addressable) {
+		return fail(TooLarge, min(l.Bytes, addressable), "message larger than allowed")
+	}
+	has, bad := survey(src)
+	if bad >= 0 {
+		if bytes.HasPrefix(src, []byte("\xFE\xFF")) || bytes.HasPrefix(src, []byte("\xFF\xFE")) || src[bad] == 0 && bad < 4 {
+			return fail(Syntax, 0, "encoding other than UTF-8")
+		}
+		return fail(Syntax, bad, "octet that is no UTF-8 character of XML")
+	}
+	t.work = parser{limits: *l, has: has, nodes: min(l.Nodes, max(minNodes, int(int64(l.Nodes)*int64(len(src))/int64(max(l.Bytes, 1)))))}
+	w := &t.work
+	w.limits.InScope = min(l.InScope, maxSlots-2)
+	w.limits.Attrs, w.limits.Namespaces = min(l.Attrs, 255), min(l.Namespaces, 255)
+	w.limits.Name, w.limits.Prefix, w.limits.URI = min(l.Name, 1<<16-1), min(l.Prefix, 255), min(l.URI, 1<<16-1)
+
+	// No element without its '<': the arena is made in one piece, at most 44 octets a node.
+	if n := 1 + min(has.tags, w.nodes); cap(t.elems) < n {
+		t.elems = make([]Element, 1, n)
+	}
+	t.src = src
+	t.elems = append(t.elems[:0], Element{})
+	t.attrs = t.attrs[:0]
+	t.names = append(t.names[:0], xmlNS...)
+	t.spaces = append(t.spaces[:0], Namespace{}, Namespace{uriLen: uint16(len(xmlNS)), Slot: XMLSlot, decoded: true, Plain: true})
+	t.left = 4 * len(src)
+	t.scope.reset()
+	return nil
+}
+
+// body reads from the first octet after the XML declaration to the end.
+func (t *Tree) body(i int) error {
+	src := t.src
+	cur := None
+	for {
+		if i < len(src) && src[i] != '<' {
+			end := bytes.IndexByte(src[i:], '<')
+			if end < 0 {
+				end = len(src)
+			} else {
+				end += i
+			}
+			if err := t.text(cur, i, end); err != nil {
+				return err
+			}
+			i = end
+		}
+		if i+1 >= len(src) {
+			break
+		}
+		var err error
+		switch src[i+1] {
+		case '/':
+			if cur == None {
+				return fail(Syntax, i, "end tag without start tag")
+			}
+			i, err = t.endTag(cur, i)
+			cur = t.elems[cur].Parent
+		case '!':
+			i, err = t.declared(cur, i)
+		case '?':
+			return fail(Syntax, i, "processing instruction")
+		default:
+			if cur == None && len(t.elems) > 1 {
+				return fail(Syntax, i, "data after the root element")
+			}
+			i, err = t.startTag(cur, i)
+			if n := Node(len(t.elems) - 1); err == nil && t.elems[n].Flags&EmptyTag == 0 {
+				cur = n
+			} else if err == nil {
+				t.leave(n)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case i < len(src):
+		return fail(Syntax, i, "end of the message inside markup")
+	case cur != None:
+		return fail(Syntax, i, "element without end tag")
+	case len(t.elems) == 1:
+		return fail(Syntax, i, "no root element")
+	}
+	return nil
+}
+
+// text takes the octets between two tags.
+func (t *Tree) text(cur Node, from, to int) error {
+	w := &t.work
+	if cur == None {
+		for i := from; i < to; i++ {
+			if class[t.src[i]]&space == 0 {
+				return fail(Syntax, i, "text outside the root element")
+			}
+		}
+		return nil
+	}
+	if w.nodes--; w.nodes < 0 {
+		return fail(Limit, from, "more nodes than allowed")
+	}
+	if !(w.has.amp || w.has.cr || w.has.greater || w.has.bracket) {
+		return nil
+	}
+	raw, flags := t.src[from:to], Flags(0)
+	if w.has.amp && bytes.IndexByte(raw, '&') >= 0 {
+		if bad := badReference(raw); bad >= 0 {
+			return fail(Syntax, from+bad, "reference to an undefined entity or character")
+		}
+		flags |= Decode
+	}
+	if w.has.cr && bytes.IndexByte(raw, '\r') >= 0 {
+		flags |= Decode
+	}
+	if w.has.greater && bytes.IndexByte(raw, '>') >= 0 {
+		if w.has.bracket && bytes.Contains(raw, []byte(cdataEnd)) {
+			return fail(Syntax, from, "]]> in text")
+		}
+		flags |= RawGreater
+	}
+	t.elems[cur].Flags |= flags
+	return nil
+}
+
+func badReference(raw []byte) int {
+	for i := 0; ; {
+		k := bytes.IndexByte(raw[i:], '&')
+		if k < 0 {
+			return -1
+		}
+		_, size := Reference(raw[i+k:])
+		if size == 0 {
+			return i + k
+		}
+		i += k + size
+	}
+}
+
+// declared takes a comment or a CDATA section, which i points to the '<' of; other declarations are refused.
+func (t *Tree) declared(cur Node, i int) (int, error) {
+	w := &t.work
+	rest := t.src[i:]
+	var end int
+	switch {
+	case bytes.HasPrefix(rest, []byte(commentStart)):
+		if w.header != None {
+			return 0, fail(Syntax, i, "comment in a SOAP Header")
+		}
+		end = bytes.Index(rest[len(commentStart):], []byte("--"))
+		if end < 0 || !bytes.HasPrefix(rest[len(commentStart)+end:], []byte(commentEnd)) {
+			return 0, fail(Syntax, i, "comment that is not well-formed")
+		}
+		end += len(commentStart) + len(commentEnd)
+	case bytes.HasPrefix(rest, []byte(cdataStart)) && cur != None:
+		if end = bytes.Index(rest, []byte(cdataEnd)); end < 0 {
+			return 0, fail(Syntax, i, "CDATA section without end")
+		}
+		end += len(cdataEnd)
+	case bytes.HasPrefix(rest, []byte("<!DOCTYPE")):
+		return 0, fail(Syntax, i, "document type declaration")
+	default:
+		return 0, fail(Syntax, i, "declaration that is not allowed here")
+	}
+	if w.nodes--; w.nodes < 0 {
+		return 0, fail(Limit, i, "more nodes than allowed")
+	}
+	if !w.has.greater && bytes.IndexByte(rest[1:end], '<') >= 0 {
+		// A '<' that is no markup: the '>' were miscounted, and one may stand in text already read.
+		w.has.greater = true
+		for n := range t.elems {
+			t.elems[n].Flags |= RawGreater
+		}
+	}
+	t.elems[cur].Flags |= Decode
+	return i + end, nil
+}
+
+// endTag takes the end tag of cur at i.
+func (t *Tree) endTag(cur Node, i int) (int, error) {
+	src, e := t.src, &t.elems[cur]
+	n := int(e.NameLen())
+	k := i + 2 + n
+	if k >= len(src) || string(src[i+2:k]) != string(src[int(e.Start)+1:int(e.Start)+1+n]) {
+		return 0, fail(Syntax, i, "end tag that does not match")
+	}
+	if src[k] != '>' {
+		for k < len(src) && class[src[k]]&space != 0 {
+			k++
+		}
+		if k == i+2+n || k >= len(src) || src[k] != '>' {
+			return 0, fail(Syntax, i, "end tag that does not match")
+		}
+		e.Flags |= EndForm
+	}
+	e.Close, e.End = uint32(i), uint32(k+1)
+	if cur == t.work.header && k+1 > t.work.headerEnd {
+		return 0, fail(Limit, i, "SOAP Header larger than allowed")
+	}
+	t.leave(cur)
+	return k + 1, nil
+}
+
+// leave ends the scope of element n.
+func (t *Tree) leave(n Node) {
+	e := &t.elems[n]
+	e.Last = Node(len(t.elems) - 1)
+	if e.Decls > 0 {
+		t.scope.pop(int(e.Decls))
+	}
+	if n == t.work.header {
+		t.work.header = None
+	}
+	t.work.depth--
+}
+
+// name scans a qualified name at i. It returns its end and the length of the prefix, 0 for none; end is i if there is no name.
+func (t *Tree) name(i int) (end, prefix int, err error) {
+	src := t.src
+	part := i // start of the prefix or of the local part
+	for k := i; ; {
+		for k < len(src) && class[src[k]]&nameChar != 0 {
+			k++
+		}
+		if k < len(src) && src[k] >= utf8.RuneSelf {
+			r, n := utf8.DecodeRune(src[k:])
+			if !inRanges(r, startRunes[:]) && (k == part || !inRanges(r, nameRunes[:])) {
+				return 0, 0, fail(Syntax, k, "character that is not allowed in a name")
+			}
+			k += n
+			continue
+		}
+		if k == part || class[src[part]]&startChar == 0 && src[part] < utf8.RuneSelf {
+			return 0, 0, fail(Syntax, k, "name expected")
+		}
+		if k < len(src) && src[k] == ':' && part == i {
+			prefix = k - i
+			k++
+			part = k
+			continue
+		}
+		if k-i > t.work.limits.Name {
+			return 0, 0, fail(Limit, i, "name longer than allowed")
+		}
+		if prefix > t.work.limits.Prefix {
+			return 0, 0, fail(Limit, i, "prefix longer than allowed")
+		}
+		return k, prefix, nil
+	}
+}

@@ -1,0 +1,5 @@
+//go:build poison
+
+package xmltree
+
+const poison = true

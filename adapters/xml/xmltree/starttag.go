@@ -1,0 +1,334 @@
+package xmltree
+
+import "bytes"
+
+// startTag takes the start tag at i and adds its element as a child of parent. It returns the offset past its '>'.
+func (t *Tree) startTag(parent Node, i int) (int, error) {
+	src, w := t.src, &t.work
+	k, prefix, err := t.name(i + 1)
+	if err != nil {
+		return 0, err
+	}
+	if w.nodes--; w.nodes < 0 {
+		return 0, fail(Limit, i, "more nodes than allowed")
+	}
+	if w.depth++; w.depth > w.limits.Depth {
+		return 0, fail(Limit, i, "elements nested deeper than allowed")
+	}
+	if w.header != None && i > w.headerEnd {
+		return 0, fail(Limit, i, "SOAP Header larger than allowed")
+	}
+	n := Node(len(t.elems))
+	t.elems = append(t.elems, Element{Start: uint32(i), Parent: parent, Last: n, Attr: uint32(len(t.attrs)), PrefixLen: uint8(prefix)})
+	e := &t.elems[n]
+	if prefix > 0 {
+		prefix++
+	}
+	e.LocalLen = uint16(k - i - 1 - prefix)
+	if k < len(src) && src[k] != '>' {
+		if k, err = t.attributes(e, k); err != nil {
+			return 0, err
+		}
+	}
+	if k >= len(src) {
+		return 0, fail(Syntax, i, "end of the message inside markup")
+	}
+	k++
+	e.Scope = t.scope.newest()
+	if e.PrefixLen == 0 {
+		e.NS = t.scope.byName
+	} else if e.NS, err = t.resolve(i+1, int(e.PrefixLen)); err != nil {
+		return 0, err
+	}
+	if e.Attrs > 0 {
+		if err := t.resolveAttributes(e); err != nil {
+			return 0, err
+		}
+	}
+	e.Content = uint32(k)
+	if e.Flags&EmptyTag != 0 {
+		e.Close, e.End = uint32(k), uint32(k)
+	}
+	if w.depth <= 2 || w.header != None {
+		return k, t.soap(n)
+	}
+	return k, nil
+}
+
+// soap looks for what is limited in SOAP messages: the Header and the signatures in it.
+func (t *Tree) soap(n Node) error {
+	w := &t.work
+	switch {
+	case n == 1:
+		w.envelope = t.Is(n, soap11, "Envelope") || t.Is(n, soap12, "Envelope")
+	case w.depth == 2:
+		if w.envelope && t.Is(n, t.Space(1), "Header") {
+			w.header, w.headerEnd = n, int(t.elems[n].Start)+w.limits.HeaderBytes
+		}
+	case t.Is(n, ds, "Signature"):
+		if w.marks++; w.marks > w.limits.Signatures {
+			return fail(Limit, int(t.elems[n].Start), "more signatures than allowed")
+		}
+	}
+	return nil
+}
+
+// attributes takes what stands between the name and the '>' of a start tag, whose offset it returns. Prefixes are not resolved yet.
+func (t *Tree) attributes(e *Element, k int) (int, error) {
+	src := t.src
+	for {
+		gap := k
+		for k < len(src) && class[src[k]]&space != 0 {
+			k++
+		}
+		if k >= len(src) {
+			return k, nil
+		}
+		if src[k] == '>' {
+			e.Flags |= TagForm // white space before it
+			return k, nil
+		}
+		if src[k] == '/' {
+			if k+1 >= len(src) || src[k+1] != '>' {
+				return 0, fail(Syntax, k, "'/' inside a start tag")
+			}
+			if k > gap {
+				e.Flags |= TagForm
+			}
+			e.Flags |= EmptyTag
+			return k + 1, nil
+		}
+		if k == gap {
+			return 0, fail(Syntax, k, "white space expected before an attribute")
+		}
+		if k > gap+1 || src[gap] != ' ' {
+			e.Flags |= TagForm
+		}
+		at := k
+		end, prefix, err := t.name(k)
+		if err != nil {
+			return 0, err
+		}
+		from, to, special, err := t.value(e, end)
+		if err != nil {
+			return 0, err
+		}
+		if src[at] == 'x' && (prefix == 5 || prefix == 0 && end-at == 5) && string(src[at:at+5]) == "xmlns" {
+			err = t.declare(e, at, end, from, to, special)
+		} else {
+			err = t.attribute(e, Attribute{Name: uint32(at), Value: uint32(from), Len: uint32(to - from), PrefixLen: uint8(prefix), Special: special}, end)
+		}
+		if err != nil {
+			return 0, err
+		}
+		k = to + 1
+		if k < len(src) && src[k] == '>' {
+			return k, nil
+		}
+	}
+}
+
+// value takes the '=' and the quoted value that follow the name of an attribute, which ends at k.
+func (t *Tree) value(e *Element, k int) (from, to int, special bool, err error) {
+	src, w := t.src, &t.work
+	if k+1 < len(src) && src[k] == '=' && src[k+1] == '"' {
+		k++
+	} else {
+		e.Flags |= TagForm
+		for k < len(src) && class[src[k]]&space != 0 {
+			k++
+		}
+		if k >= len(src) || src[k] != '=' {
+			return 0, 0, false, fail(Syntax, k, "'=' expected after the name of an attribute")
+		}
+		k++
+		for k < len(src) && class[src[k]]&space != 0 {
+			k++
+		}
+		if k >= len(src) || src[k] != '"' && src[k] != '\'' {
+			return 0, 0, false, fail(Syntax, k, "quoted value expected")
+		}
+	}
+	quote := src[k]
+	from = k + 1
+	n := bytes.IndexByte(src[from:], quote)
+	if n < 0 {
+		return 0, 0, false, fail(Syntax, k, "attribute value without end")
+	}
+	if n > w.limits.AttrValue {
+		return 0, 0, false, fail(Limit, k, "attribute value longer than allowed")
+	}
+	raw := src[from : from+n]
+	if bytes.IndexByte(raw, '<') >= 0 {
+		return 0, 0, false, fail(Syntax, k, "'<' in an attribute value")
+	}
+	if w.has.amp && bytes.IndexByte(raw, '&') >= 0 {
+		if bad := badReference(raw); bad >= 0 {
+			return 0, 0, false, fail(Syntax, from+bad, "reference to an undefined entity or character")
+		}
+		special = true
+	}
+	if !special && (w.has.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0) {
+		special = true
+	}
+	if special {
+		e.Flags |= TagForm
+	}
+	return from, from + n, special, nil
+}
+
+// attribute adds a to the element.
+func (t *Tree) attribute(e *Element, a Attribute, end int) error {
+	if int(e.Attrs) >= t.work.limits.Attrs {
+		return fail(Limit, int(a.Name), "more attributes than allowed")
+	}
+	e.Attrs++
+	local := int(a.Name)
+	if a.PrefixLen > 0 {
+		local += int(a.PrefixLen) + 1
+		e.Flags |= Prefixed
+	}
+	a.LocalLen = uint16(end - local)
+	if c := t.src[local : local+2]; a.LocalLen == 2 && c[0]|0x20 == 'i' && c[1]|0x20 == 'd' {
+		e.Flags |= hasID
+	}
+	if len(t.attrs) == cap(t.attrs) {
+		t.growAttributes(local)
+	}
+	t.attrs = append(t.attrs, a)
+	return nil
+}
+
+// growAttributes makes room for all attributes that can still come: each has its '=' and at least 5 octets.
+func (t *Tree) growAttributes(from int) {
+	rest := t.src[from:]
+	more := 1 + min(bytes.Count(rest, []byte{'='}), len(rest)/5)
+	t.attrs = append(make([]Attribute, 0, len(t.attrs)+more), t.attrs...)
+}
+
+// declare adds a namespace declaration.
+func (t *Tree) declare(e *Element, at, end, from, to int, special bool) error {
+	w, s := &t.work, &t.scope
+	e.Flags |= TagForm
+	prefix := min(at+len("xmlns:"), end)
+	size := end - prefix
+	ns := Namespace{uri: uint32(from), prefix: uint32(prefix), Prev: s.newest(), uriLen: uint16(min(to-from, 1<<16-1)), Len: uint8(size), Plain: !special}
+	if special {
+		ns.uri, ns.decoded = uint32(len(t.names)), true
+		t.names = appendAttr(t.names, t.src[from:to])
+		ns.uriLen = uint16(min(len(t.names)-int(ns.uri), 1<<16-1))
+	}
+	switch {
+	case int(e.Decls) >= w.limits.Namespaces:
+		return fail(Limit, at, "more namespace declarations than allowed")
+	case s.depth-XMLSlot >= w.limits.InScope:
+		return fail(Limit, at, "more namespaces in scope than allowed")
+	case int(ns.uriLen) > w.limits.URI || to-from > w.limits.AttrValue:
+		return fail(Limit, from, "namespace name longer than allowed")
+	case size > 0 && ns.uriLen == 0:
+		return fail(Syntax, at, "prefix bound to no namespace")
+	}
+	if i := s.find(t.src, prefix, size); int(i) > s.depth-int(e.Decls) {
+		return fail(Syntax, at, "attribute repeated")
+	}
+	if len(t.spaces) == cap(t.spaces) && len(t.spaces) >= 64 {
+		t.growSpaces(at)
+	}
+	t.spaces = append(t.spaces, ns)
+	i := uint32(len(t.spaces) - 1)
+	name, uri := t.src[prefix:end], t.URI(i)
+	if (uri == xmlNS) != (string(name) == "xml") || uri == xmlns || string(name) == "xmlns" {
+		return fail(Syntax, at, "reserved prefix or namespace")
+	}
+	e.Decls++
+	t.spaces[i].Slot = s.push(t.src, prefix, size, i, ns.uriLen == 0)
+	return nil
+}
+
+// growSpaces makes room for all declarations that can still come.
+func (t *Tree) growSpaces(from int) {
+	more := 1 + bytes.Count(t.src[from:], []byte("xmlns"))
+	t.spaces = append(make([]Namespace, 0, len(t.spaces)+more), t.spaces...)
+}
+
+// resolve returns the namespace of the prefix of n octets at offset at.
+func (t *Tree) resolve(at, n int) (uint32, error) {
+	i := t.scope.find(t.src, at, n)
+	if i == 0 {
+		return 0, fail(Syntax, at, "undeclared prefix")
+	}
+	return t.scope.bound[i].ns, nil
+}
+
+// fewAttributes is how many are compared each with each; more go through a table.
+const fewAttributes = 8
+
+// resolveAttributes resolves the prefixes of the attributes of e and refuses two with one expanded name.
+func (t *Tree) resolveAttributes(e *Element) error {
+	attrs := t.attrs[e.Attr:]
+	if e.Flags&Prefixed != 0 {
+		for i := range attrs {
+			a := &attrs[i]
+			if a.PrefixLen == 0 {
+				continue
+			}
+			ns, err := t.resolve(int(a.Name), int(a.PrefixLen))
+			if err != nil {
+				return err
+			}
+			a.NS = ns
+		}
+	}
+	if len(attrs) > fewAttributes {
+		return t.distinct(attrs)
+	}
+	for i := 1; i < len(attrs); i++ {
+		for j := range i {
+			if attrs[i].LocalLen == attrs[j].LocalLen && t.sameName(&attrs[i], &attrs[j]) {
+				return fail(Syntax, int(attrs[i].Name), "attribute repeated")
+			}
+		}
+	}
+	return nil
+}
+
+// distinct is the check for many attributes: an open table keyed with the secret of the scope.
+func (t *Tree) distinct(attrs []Attribute) error {
+	var table [512]uint8 // index + 1
+	for i := range attrs {
+		a := &attrs[i]
+		local := t.src[a.Name+a.NameLen()-uint32(a.LocalLen) : a.Name+a.NameLen()]
+		slot := mix(t.scope.hash(local)^uint64(t.spaceHash(a.NS)), t.scope.secret) >> 3 & 511
+		for ; table[slot] != 0; slot = (slot + 1) & 511 {
+			if b := &attrs[table[slot]-1]; a.LocalLen == b.LocalLen && t.sameName(a, b) {
+				return fail(Syntax, int(a.Name), "attribute repeated")
+			}
+		}
+		table[slot] = uint8(i + 1)
+	}
+	return nil
+}
+
+// sameName reports whether two attributes with local names of one length have the same expanded name.
+func (t *Tree) sameName(a, b *Attribute) bool {
+	if a.NS != b.NS && (a.NS == 0 || b.NS == 0 || t.spaceHash(a.NS) != t.spaceHash(b.NS)) {
+		return false
+	}
+	return t.AttrLocal(a) == t.AttrLocal(b) && (a.NS == b.NS || t.URI(a.NS) == t.URI(b.NS))
+}
+
+// spaceHash returns a hash of the name of namespace i, 0 for none. It is computed once a declaration.
+func (t *Tree) spaceHash(i uint32) uint32 {
+	if i == 0 {
+		return 0
+	}
+	ns := &t.spaces[i]
+	if ns.hash == 0 {
+		from := t.src
+		if ns.decoded {
+			from = t.names
+		}
+		ns.hash = uint32(t.scope.hash(from[ns.uri:ns.uri+uint32(ns.uriLen)])) | 1
+	}
+	return ns.hash
+}
