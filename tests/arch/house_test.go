@@ -106,6 +106,15 @@ var breaches = []struct {
 		`package bootstrap; import "github.com/opennsp/nsp/adapters/db/memory"`,
 	},
 	{
+		"import matrix", "an adapter uses a testing tool", "adapters/auth/dgws/dgws.go",
+		`package dgws; import "testing"`, "testing tools", `package dgws; import "crypto/rsa"`,
+	},
+	{
+		"import matrix", "a helper for tests stays with tests", "bootstrap/run.go",
+		`package bootstrap; import "github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"`, "only tests import tests",
+		`package bootstrap; import "github.com/opennsp/nsp/adapters/auth/dgws"`,
+	},
+	{
 		"clock", "domain reads the clock", "domain/will/will.go",
 		`package will; import "time"; func f() time.Time { return time.Now() }`, "time.Now",
 		`package will; import "time"; func f(now time.Time) time.Time { return now }`,

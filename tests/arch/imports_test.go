@@ -82,9 +82,12 @@ func layerOf(dir string) (layer, bool) {
 	return best, found
 }
 
+// forTests tells whether dir only serves tests: everything under tests, and helpers, whose names end in test.
+func forTests(dir string) bool { return under(dir, "tests") || strings.HasSuffix(dir, "test") }
+
 // allows tells whether a file of the layer may import p; why names the rule it breaks.
 func (l layer) allows(f *goFile, p string) (why string, ok bool) {
-	productive := !f.test && !under(f.dir, "tests", "ports/portstest")
+	productive := !f.test && !forTests(f.dir)
 	own, isOwn := strings.CutPrefix(p, module+"/")
 	first, _, _ := strings.Cut(p, "/")
 	switch {
@@ -95,7 +98,7 @@ func (l layer) allows(f *goFile, p string) (why string, ok bool) {
 		if f.test {
 			allowed = slices.Concat(l.own, l.testOwn)
 		}
-		if productive && under(own, "tests", "ports/portstest") {
+		if productive && forTests(own) {
 			return "only tests import tests", false
 		}
 		return fmt.Sprintf("%s imports only %s of this module", l.folder, strings.Join(allowed, ", ")), under(own, allowed...)

@@ -123,7 +123,7 @@ var unitHolders = slices.Concat(gate, []string{"ports", "adapters/db", "adapters
 func unitOfWork(r *repo) []string {
 	var bad []string
 	for _, f := range r.files {
-		if f.test || under(f.dir, "tests", "ports/portstest") {
+		if f.test || forTests(f.dir) {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
