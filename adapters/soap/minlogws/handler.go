@@ -1,0 +1,127 @@
+// Package minlogws is the SOAP contract of MinLog2: registration of accesses to citizens' data (interfaces 2023-04-25 and 2025-03-12), the
+// citizen's lookup and the assistants' log.
+package minlogws
+
+import (
+	"context"
+
+	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/minlog"
+)
+
+// Mount is a service and a path it is served at.
+type Mount struct {
+	Path    string
+	Service soap.Service
+}
+
+// registrationPolicy: any valid ID card of level 3 or higher, system or employee (nspop.dk, MinLog2 Driftsvejledning; the level is ours).
+var registrationPolicy = admitting.Policy{
+	Schemes:  []identity.Scheme{identity.DGWS},
+	MinLevel: 3,
+	Kinds:    []identity.Kind{identity.System, identity.Professional},
+	MaxBytes: registrationMaxSize,
+}
+
+// lookupPolicy: a person with an ID card of level 4.
+var lookupPolicy = admitting.Policy{
+	Schemes:  []identity.Scheme{identity.DGWS},
+	MinLevel: 4,
+	Kinds:    []identity.Kind{identity.Professional},
+}
+
+// Registration returns the registration service at its paths. Every path takes both interface versions: the namespace of the request decides.
+func Registration(r *logkeeping.Registrar, p soap.Profile) []Mount {
+	service := soap.Service{
+		Name: "minlog2-registration", Component: logkeeping.Component, Profile: p,
+		Operations: []soap.Operation{
+			register(r, nsRegistration20250312, minlog.Interface20250312),
+			register(r, nsRegistration20230425, minlog.Interface20230425),
+		},
+	}
+	newest, older := service, service
+	newest.Contract, older.Contract = registration20250312(), registration20230425()
+	return []Mount{
+		{PathRegistration20250312, newest},
+		{PathRegistration20230425, older},
+		{PathRegistration, newest},
+	}
+}
+
+func register(r *logkeeping.Registrar, space, version string) soap.Operation {
+	return soap.Operation{
+		Name:    soap.Name{Space: space, Local: rootRegister},
+		Label:   ActionRegister,
+		Actions: versions(ActionRegister),
+		Policy:  registrationPolicy,
+		Serve: func(ctx context.Context, req soap.Request) (soap.Reply, error) {
+			drafts, err := bindRegistration(req.Tree, req.Body, r.MaxBulk)
+			if err != nil {
+				return nil, err
+			}
+			payload, err := req.Payload()
+			if err != nil {
+				return nil, err
+			}
+			receipt, err := r.Add(ctx, req.Caller, logkeeping.Submission{Interface: version, Payload: payload, Entries: drafts})
+			if err != nil {
+				return nil, err
+			}
+			return func(w *xmlout.Writer) { writeReceipt(w, space, receipt) }, nil
+		},
+	}
+}
+
+// Lookup returns the citizen's lookup and the assistants' log at their paths. Every path takes the requests of both.
+func Lookup(c *logkeeping.CitizenLookup, a *logkeeping.AssistantLookup, p soap.Profile) []Mount {
+	var operations []soap.Operation
+	for _, space := range []string{nsLookup20250312, nsLookup20230425} {
+		operations = append(operations,
+			lookup(soap.Name{Space: space, Local: rootCitizen}, actionCitizenOld,
+				append(versions(ActionCitizen), versions(actionCitizenOld)...), bindCitizen, c.Find),
+			lookup(soap.Name{Space: space, Local: rootAssistants}, ActionAssistants, versions(ActionAssistants), bindAssistants, a.Find))
+	}
+	citizen := soap.Service{
+		Name: "minlog2-lookupid", Component: logkeeping.Component, Operations: operations, Contract: citizenContract(), Profile: p,
+	}
+	assistants := soap.Service{
+		Name: "minlog2-lookup", Component: logkeeping.Component, Operations: operations, Contract: assistantsContract(), Profile: p,
+	}
+	return []Mount{
+		{PathCitizen20250312, citizen},
+		{PathCitizen, citizen},
+		{PathAssistants20250312, assistants},
+		{PathAssistants, assistants},
+	}
+}
+
+func lookup(
+	name soap.Name, label string, actions []string,
+	bind func(*xmltree.Tree, xmltree.Node) (logkeeping.Inquiry, error),
+	find func(context.Context, identity.Caller, logkeeping.Inquiry) (logkeeping.Page, error),
+) soap.Operation {
+	return soap.Operation{
+		Name: name, Label: label, Actions: actions, Policy: lookupPolicy,
+		Serve: func(ctx context.Context, req soap.Request) (soap.Reply, error) {
+			inquiry, err := bind(req.Tree, req.Body)
+			if err != nil {
+				return nil, err
+			}
+			page, err := find(ctx, req.Caller, inquiry)
+			if err != nil {
+				return nil, err
+			}
+			return func(w *xmlout.Writer) { writePage(w, name.Space, page) }, nil
+		},
+	}
+}
+
+// versions returns an action as clients write it: bare, or with an interface version.
+func versions(action string) []string {
+	return []string{action, action + version20250312, action + version20230425}
+}
