@@ -127,10 +127,10 @@ func writeQuestion(w *xmlout.Writer, root, person string, q Question) {
 		w.Elem(string(p)+elemChronologic, strconv.FormatBool(q.Chronologic))
 	}
 	if !q.From.IsZero() {
-		p.writeTime(w, elemFrom, q.From)
+		p.writeTime(w, elemFrom, q.From, time.RFC3339Nano)
 	}
 	if !q.To.IsZero() {
-		p.writeTime(w, elemTo, q.To)
+		p.writeTime(w, elemTo, q.To, time.RFC3339Nano)
 	}
 	if q.PageSize != 0 {
 		w.Elem(string(p)+elemPageSize, strconv.Itoa(q.PageSize))

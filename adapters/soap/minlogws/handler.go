@@ -60,7 +60,7 @@ func register(r *logkeeping.Registrar, space, version string) soap.Operation {
 		Actions: versions(ActionRegister),
 		Policy:  registrationPolicy,
 		Serve: func(ctx context.Context, req soap.Request) (soap.Reply, error) {
-			drafts, err := bindRegistration(req.Tree, req.Body, r.MaxBulk)
+			drafts, err := DecodeRegistration(req.Tree, req.Body, r.MaxBulk)
 			if err != nil {
 				return nil, err
 			}

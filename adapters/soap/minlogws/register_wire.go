@@ -9,9 +9,9 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-// bindRegistration reads the entries of a RegistrationRequest as they are. What is wrong outside them, or their number, is an error; what is
-// wrong in one is said in its draft.
-func bindRegistration(t *xmltree.Tree, root xmltree.Node, limit int) ([]minlog.Draft, error) {
+// DecodeRegistration reads the entries of the RegistrationRequest root as they are; at most limit may be there. What is wrong outside them, or
+// their number, is a fault.Error; what is wrong in one is said in its draft. Strings of the drafts point into the message.
+func DecodeRegistration(t *xmltree.Tree, root xmltree.Node, limit int) ([]minlog.Draft, error) {
 	b := entryBinder{scope: scope{t, t.Space(root)}}
 	count := 0
 	for c := t.First(root); c != xmltree.None; c = t.Next(c) {

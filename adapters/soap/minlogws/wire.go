@@ -54,18 +54,18 @@ func (p prefix) writeID(w *xmlout.Writer, name string, id minlog.ID) {
 	}
 }
 
-func (p prefix) writeTime(w *xmlout.Writer, name string, t time.Time) {
-	w.Elem(string(p)+name, t.UTC().Format(timeFormat))
+func (p prefix) writeTime(w *xmlout.Writer, name string, t time.Time, format string) {
+	w.Elem(string(p)+name, t.UTC().Format(format))
 }
 
 // writePeriod writes an instant as one element and a period as two.
-func (p prefix) writePeriod(w *xmlout.Writer, e *minlog.Entry) {
+func (p prefix) writePeriod(w *xmlout.Writer, e *minlog.Entry, format string) {
 	if e.From.Equal(e.To) {
-		p.writeTime(w, elemAt, e.To)
+		p.writeTime(w, elemAt, e.To, format)
 		return
 	}
-	p.writeTime(w, elemFrom, e.From)
-	p.writeTime(w, elemTo, e.To)
+	p.writeTime(w, elemFrom, e.From, format)
+	p.writeTime(w, elemTo, e.To, format)
 }
 
 // writeChain writes the calling systems, the nearest outermost.
@@ -80,15 +80,20 @@ func (p prefix) writeChain(w *xmlout.Writer, c *minlog.Chain) {
 	w.End()
 }
 
-// writeDestination writes an entry in the order of minlog2-registration.xsd. Sequence number and filters are for the registration alone.
+// writeDestination writes an entry in the order of minlog2-registration.xsd. Sequence number, filters and times of less than a millisecond are
+// for the registration alone.
 func (p prefix) writeDestination(w *xmlout.Writer, e *minlog.Entry, registration bool) {
+	format := timeFormat
+	if registration {
+		format = time.RFC3339Nano
+	}
 	w.Start(string(p) + elemDestination)
 	p.writeOptional(w, elemSystem, e.System)
 	p.writeOptional(w, elemActivity, e.Activity)
 	p.writeOptional(w, elemReason, e.Reason)
 	p.writeOptional(w, elemAddition, e.Addition)
 	p.writeOptional(w, elemCriticality, e.Criticality)
-	p.writePeriod(w, e)
+	p.writePeriod(w, e, format)
 	p.writeID(w, elemOrg, e.Org)
 	p.writeOptional(w, elemOrgName, e.OrgName)
 	p.writeID(w, elemPerson, e.Person)
