@@ -1,0 +1,244 @@
+package bootstrap
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func configFile(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "nspd.yaml")
+	require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
+	return name
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		environ    []string
+		flags      []Setting
+		want       string
+	}{
+		{"OC-26 unknown key", "http:\n  adr: x\n", nil, nil, `nspd.yaml:2: unknown key "http.adr"; the nearest known key is http.addr`},
+		{"OC-26 key in another spelling", "http:\n  readTimeout: 5s\n", nil, nil, `unknown key "http.readTimeout"; the nearest known key is http.read_timeout`},
+		{"OC-26 unknown group", "htp:\n  addr: x\n", nil, nil, `nspd.yaml:1: unknown key "htp"`},
+		{"OC-26 key with dots", "http.addr: x\n", nil, nil, `nspd.yaml:1: "http.addr": write http: on a line of its own`},
+		{"OC-26 duplicate key", "log:\n  level: info\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log.level" is there twice, first on line 2`},
+		{"OC-26 duplicate group", "log:\n  level: info\nlog:\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log" is there twice, first on line 1`},
+		{"OC-26 unknown variable", "", []string{"PATH=/bin", "NSPD_X=1"}, nil, `environment variable NSPD_X: unknown key "x"`},
+		{"OC-26 unknown flag", "", nil, []Setting{{"http.adr", "x", "--set http.adr=x"}}, `flag --set http.adr=x: unknown key "http.adr"; the nearest known key is http.addr`},
+		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all`},
+		{"OC-26 unknown driver", "store:\n  driver: oracle\n", nil, nil, `nspd.yaml:2: store.driver: "oracle" is none of sqlite, memory`},
+		{"OC-26 text for a number", "limits:\n  in_flight: many\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number`},
+		{"OC-26 number out of range", "limits:\n  in_flight: 0\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number from 1 to 100000`},
+		{"OC-26 text for true", "audit:\n  category_suffix: \"yes\"\n", nil, nil, `audit.category_suffix: want true or false`},
+		{"OC-26 list for a text", "data_dir: [a]\n", nil, nil, `data_dir: want one value`},
+		{"OC-26 text for a list", "roles: all\n", nil, nil, `roles: want a list`},
+		{"OC-26 nothing for a text", "data_dir:\n", nil, nil, `data_dir: want a text`},
+		{"OC-26 text for a group", "http: x\n", nil, nil, `http: keys are wanted here`},
+		{"OC-26 list on top", "- a\n", nil, nil, `the file: keys are wanted here`},
+		{"OC-26 alias", "instance: &a x\ndata_dir: *a\n", nil, nil, `data_dir: want one value`},
+		{"OC-26 two documents", "log:\n  level: info\n---\nlog:\n  level: info\n", nil, nil, `one YAML document is wanted`},
+		{"OC-26 no YAML", "a: [\n", nil, nil, `nspd.yaml: yaml:`},
+		{"OC-26 bad duration", "http:\n  call_timeout: soon\n", nil, nil, `nspd.yaml:2: http.call_timeout: "soon" is no duration such as 5s or PT5S`},
+		{"OC-26 negative duration", "", []string{"NSPD_HTTP_CALL_TIMEOUT=-1s"}, nil, `environment variable NSPD_HTTP_CALL_TIMEOUT: http.call_timeout: "-1s" is no duration`},
+		{"OC-26 bad size", "audit:\n  max_size: 5MB\n", nil, nil, `audit.max_size: "5MB" is no size such as 16MiB`},
+		{"OC-26 bad network", "http:\n  trusted_proxies: [10.0.0.1]\n", nil, nil, `http.trusted_proxies: "10.0.0.1" is no network`},
+		{"OC-26 bad address", "http:\n  addr: localhost\n", nil, nil, `nspd.yaml:2: http.addr: want host:port`},
+		{"OC-26 bad URL", "http:\n  public_url: nsp.example/x\n", nil, nil, `http.public_url: want scheme and host`},
+		{"OC-26 bad instance", "instance: a/b\n", nil, nil, `instance: letters, digits`},
+		{"OC-26 missing include", "instance: ${file:/nowhere/at/all}\n", nil, nil, `nspd.yaml:1: instance: open /nowhere/at/all`},
+		{"OC-26 unknown include", "instance: ${vault:x}\n", nil, nil, `only ${file:/path} and ${env:NAME} are replaced`},
+		{"OC-26 page larger than the largest", "minlog:\n  page_size: 2000\n", nil, nil, `nspd.yaml:2: minlog.page_size: is larger than minlog.max_page_size`},
+		{"OC-26 admin on the same address", "admin:\n  addr: 127.0.0.1:8080\n", nil, nil, `admin.addr: must differ from http.addr`},
+		{"OC-26 memory for messages too small", "limits:\n  memory: 1MiB\n", nil, nil, `limits.memory: is smaller than the largest message, 10MiB`},
+		{"OC-26 development on another address", "http:\n  addr: 0.0.0.0:8080\nsecurity:\n  mode: development\n", nil, nil, `nspd.yaml:4: security.mode: development trusts keys`},
+		{"OC-26 another address is production", "http:\n  addr: 0.0.0.0:8080\n", nil, nil, `http.behind_proxy: production needs a proxy`},
+		{"OC-26 production without trusted keys", "security:\n  mode: production\nhttp:\n  behind_proxy: true\n", nil, nil, `security.trust_file: production needs`},
+		{"OC-26 production without sync", "security:\n  mode: production\naudit:\n  sync: none\n", nil, nil, `audit.sync: none is for development only`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Load(Sources{File: configFile(t, c.file), Environ: c.environ, Flags: c.flags})
+			var wrong *ConfigError
+			require.ErrorAs(t, err, &wrong)
+			assert.Contains(t, err.Error(), c.want)
+		})
+	}
+	t.Run("OC-26 all problems are told at once", func(t *testing.T) {
+		_, err := Load(Sources{File: configFile(t, "a: 1\nb: 2\n")})
+		assert.Equal(t, 2, strings.Count(err.Error(), "unknown key"))
+	})
+	t.Run("OC-26 a file that was asked for is missing", func(t *testing.T) {
+		_, err := Load(Sources{File: filepath.Join(t.TempDir(), "none.yaml")})
+		assert.ErrorIs(t, err, os.ErrNotExist)
+	})
+	t.Run("OC-26 a secret is not told", func(t *testing.T) {
+		c := DefaultConfig()
+		assert.NotContains(t, c.problem("messagelog.key_secret", "hush").Error(), "hush")
+	})
+}
+
+func TestLoadPrecedence(t *testing.T) {
+	from := Sources{
+		File:    configFile(t, "log:\n  level: warn\naccess:\n  limit: 7\n  delay: PT3S\nhttp:\n  trusted_proxies: [10.0.0.0/8, \"::1/128\"]\n"),
+		Environ: []string{"NSPD_LOG_LEVEL=error", "NSPD_ACCESS_LIMIT=8"},
+		Flags:   []Setting{{"log.level", "debug", "--log-level"}},
+	}
+	c, err := Load(from)
+	require.NoError(t, err)
+	var printed bytes.Buffer
+	require.NoError(t, c.Print(&printed))
+	t.Run("OC-27 flag wins over environment and file", func(t *testing.T) {
+		assert.Equal(t, "debug", c.Log.Level)
+		assert.Contains(t, printed.String(), "  level: debug # flag --log-level\n")
+	})
+	t.Run("OC-27 environment wins over file", func(t *testing.T) {
+		assert.Equal(t, 8, c.Access.Limit)
+		assert.Contains(t, printed.String(), "  limit: 8 # environment variable NSPD_ACCESS_LIMIT\n")
+	})
+	t.Run("OC-27 file wins over default", func(t *testing.T) {
+		assert.Equal(t, 3*time.Second, c.Access.Delay)
+		assert.Contains(t, printed.String(), "  delay: 3s # "+from.File+":5\n")
+	})
+	t.Run("OC-27 default", func(t *testing.T) {
+		assert.Contains(t, printed.String(), "  addr: 127.0.0.1:8080 # default\n")
+	})
+	t.Run("OC-27 lists", func(t *testing.T) {
+		assert.Contains(t, printed.String(), `  trusted_proxies: [10.0.0.0/8, "::1/128"]`)
+		c, err := Load(Sources{File: from.File, Environ: []string{"NSPD_HTTP_TRUSTEDPROXIES=192.0.2.0/24, 10.0.0.0/8"}})
+		require.NoError(t, err)
+		assert.Len(t, c.HTTP.TrustedProxies, 2)
+		assert.Equal(t, "192.0.2.0/24", c.HTTP.TrustedProxies[0].String())
+	})
+	t.Run("OC-27 what is printed is a configuration", func(t *testing.T) {
+		again, err := Load(Sources{File: configFile(t, printed.String())})
+		require.NoError(t, err)
+		again.sources, c.sources = nil, nil
+		assert.Equal(t, c, again)
+	})
+}
+
+func TestLoadCompletes(t *testing.T) {
+	t.Run("development on loopback", func(t *testing.T) {
+		c, err := Load(Sources{File: configFile(t, "data_dir: /srv/nsp\n# nothing else\n")})
+		require.NoError(t, err)
+		assert.Equal(t, "/srv/nsp/logs", c.Audit.Dir)
+		assert.Equal(t, "/srv/nsp/store.db", c.Store.DSN)
+		assert.Equal(t, Development, c.Security.Mode)
+		assert.Equal(t, "/srv/nsp/federation/trust.yaml", c.Security.TrustFile)
+		assert.NotEmpty(t, c.Instance)
+	})
+	t.Run("file of comments", func(t *testing.T) {
+		for _, content := range []string{"", "# nothing\n", "---\n"} {
+			_, err := Load(Sources{File: configFile(t, content)})
+			assert.NoError(t, err, "%q", content)
+		}
+	})
+	t.Run("development anywhere, asked for twice", func(t *testing.T) {
+		_, err := Load(Sources{File: configFile(t, "http:\n  addr: 0.0.0.0:8080\nsecurity:\n  mode: development\n  development_anywhere: true\n")})
+		assert.NoError(t, err)
+	})
+	t.Run("production", func(t *testing.T) {
+		c, err := Load(Sources{File: configFile(t, "http:\n  addr: 0.0.0.0:8080\n  behind_proxy: true\nsecurity:\n  trust_file: /etc/nsp/trust.yaml\n")})
+		require.NoError(t, err)
+		assert.Equal(t, Production, c.Security.Mode)
+	})
+	t.Run("includes", func(t *testing.T) {
+		secret := filepath.Join(t.TempDir(), "secret")
+		require.NoError(t, os.WriteFile(secret, []byte("hush\n"), 0o600))
+		t.Setenv("OPENNSP_CONFIG_TEST", "12")
+		c, err := Load(Sources{File: configFile(t, "messagelog:\n  key_secret: ${file:"+secret+"}-x\nlimits:\n  in_flight: ${env:OPENNSP_CONFIG_TEST}\n")})
+		require.NoError(t, err)
+		assert.Equal(t, "hush-x", c.MessageLog.KeySecret)
+		assert.Equal(t, 12, c.Limits.InFlight)
+		var printed bytes.Buffer
+		require.NoError(t, c.Print(&printed))
+		assert.Contains(t, printed.String(), `key_secret: '***'`)
+		assert.NotContains(t, printed.String(), "hush")
+	})
+}
+
+func TestKeys(t *testing.T) {
+	t.Run("no two keys have one variable", func(t *testing.T) {
+		seen := map[string]string{}
+		for _, k := range keys() {
+			require.Empty(t, seen[envName(k.path)], k.path)
+			seen[envName(k.path)] = k.path
+			assert.Regexp(t, `^[a-z_]+(\.[a-z_]+)*$`, k.path)
+			assert.NotEmpty(t, k.doc, k.path)
+		}
+	})
+	t.Run("defaults are acceptable", func(t *testing.T) {
+		c := DefaultConfig()
+		for _, k := range keys() {
+			if values := k.field(&c).get(); len(values) > 0 {
+				assert.NoError(t, k.field(&c).set(values), k.path)
+			}
+		}
+	})
+	t.Run("the example file is that of the code", func(t *testing.T) {
+		var want bytes.Buffer
+		require.NoError(t, WriteExample(&want))
+		got, err := os.ReadFile("../nsp.example.yaml")
+		require.NoError(t, err)
+		assert.Equal(t, want.String(), string(got), "write it anew: go run ./bootstrap/nspd config keys > nsp.example.yaml")
+	})
+	t.Run("the example file can be loaded", func(t *testing.T) {
+		c, err := Load(Sources{File: "../nsp.example.yaml"})
+		require.NoError(t, err)
+		plain, err := Load(Sources{File: configFile(t, "")})
+		require.NoError(t, err)
+		c.sources, plain.sources = nil, nil
+		assert.Equal(t, plain, c)
+	})
+}
+
+func TestParseDuration(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"5s": 5 * time.Second, "PT5S": 5 * time.Second, "PT0.5S": 500 * time.Millisecond, "P1D": 24 * time.Hour, "P1DT1H1M1S": 25*time.Hour + 61*time.Second,
+		"744h": 744 * time.Hour, "0": 0,
+	} {
+		got, err := parseDuration(in)
+		require.NoError(t, err, in)
+		assert.Equal(t, want, got, "parseDuration(%q)", in)
+	}
+	for _, in := range []string{"", "P", "PT", "P1DT", "5", "P1Y", "PT9999999H", "PT1.5H"} {
+		_, err := parseDuration(in)
+		assert.Error(t, err, "parseDuration(%q)", in)
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for in, want := range map[string]int64{"0": 0, "100": 100, "1KiB": 1024, "16 MiB": 16 << 20, "2GiB": 2 << 30} {
+		got, err := parseSize(in)
+		require.NoError(t, err, in)
+		assert.Equal(t, want, got, "parseSize(%q)", in)
+	}
+	for _, in := range []string{"", "-1", "1MB", "MiB", "9223372036854775807GiB", "1.5MiB"} {
+		_, err := parseSize(in)
+		assert.Error(t, err, "parseSize(%q)", in)
+	}
+	assert.Equal(t, "1500", formatSize(1500))
+}
+
+func TestEditDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"abc", "abc", 0}, {"abc", "ab", 1}, {"ab", "abc", 1}, {"kitten", "sitting", 3}} {
+		assert.Equal(t, c.want, editDistance(c.a, c.b), "editDistance(%q, %q)", c.a, c.b)
+	}
+}
+
+func TestConfigErrorUnwraps(t *testing.T) {
+	cause := errors.New("cause")
+	assert.ErrorIs(t, &ConfigError{[]error{cause}}, cause)
+}

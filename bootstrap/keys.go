@@ -1,0 +1,91 @@
+package bootstrap
+
+// key is one key of the configuration: its path, what it is for, and its field.
+type key struct {
+	path   string
+	doc    string // one line
+	field  func(*Config) field
+	secret bool // never printed
+}
+
+// keys lists every key there is, in the order of the example file.
+func keys() []key {
+	return []key{
+		{path: "roles", doc: "what this process runs: all", field: func(c *Config) field { return &choices{&c.Roles, []string{"all"}} }},
+		{path: "instance", doc: "name of this process in log file names; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
+		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
+
+		{path: "http.addr", doc: "address the services listen on", field: func(c *Config) field { return (*text)(&c.HTTP.Addr) }},
+		{path: "http.public_url", doc: "scheme and host that contracts name, such as https://nsp.example; empty = those of the request", field: func(c *Config) field { return (*text)(&c.HTTP.PublicURL) }},
+		{path: "http.trusted_proxies", doc: "networks whose X-Forwarded-For is believed", field: func(c *Config) field { return (*prefixes)(&c.HTTP.TrustedProxies) }},
+		{path: "http.behind_proxy", doc: "a proxy in front ends TLS; production asks for it", field: func(c *Config) field { return (*truth)(&c.HTTP.BehindProxy) }},
+		{path: "http.read_timeout", doc: "for the body of a request", field: func(c *Config) field { return positive(&c.HTTP.ReadTimeout) }},
+		{path: "http.call_timeout", doc: "for carrying a call out", field: func(c *Config) field { return positive(&c.HTTP.CallTimeout) }},
+
+		{path: "admin.addr", doc: "address of /livez, /readyz and /metrics; empty = none", field: func(c *Config) field { return (*text)(&c.Admin.Addr) }},
+
+		{path: "audit.output", doc: "file or stdout", field: func(c *Config) field { return &choice{&c.Audit.Output, []string{"file", "stdout"}} }},
+		{path: "audit.dir", doc: "folder of audit and access log; empty = <data_dir>/logs", field: func(c *Config) field { return (*text)(&c.Audit.Dir) }},
+		{path: "audit.category_prefix", doc: "category of audit lines", field: func(c *Config) field { return (*text)(&c.Audit.CategoryPrefix) }},
+		{path: "audit.category_suffix", doc: "whether the component follows the prefix", field: func(c *Config) field { return (*truth)(&c.Audit.CategorySuffix) }},
+		{path: "audit.sync", doc: "when lines are made durable: group, each, or none (development only)", field: func(c *Config) field { return &choice{&c.Audit.Sync, []string{"group", "each", "none"}} }},
+		{path: "audit.append_timeout", doc: "how long a call waits for its line", field: func(c *Config) field { return positive(&c.Audit.AppendTimeout) }},
+		{path: "audit.max_size", doc: "size at which a log file is rotated", field: func(c *Config) field { return &size{&c.Audit.MaxSize, 1 << 10} }},
+		{path: "audit.min_free", doc: "free space below which no call is taken", field: func(c *Config) field { return &size{&c.Audit.MinFree, 0} }},
+		{path: "audit.max_values", doc: "values of a list that are written, the others are counted", field: func(c *Config) field { return &number{&c.Audit.MaxValues, 1, 100_000} }},
+
+		{path: "access.enabled", doc: "whether an access log is written", field: func(c *Config) field { return (*truth)(&c.Access.Enabled) }},
+		{path: "access.category", doc: "category of access lines", field: func(c *Config) field { return (*text)(&c.Access.Category) }},
+		{path: "access.limit", doc: "lines of a batch", field: func(c *Config) field { return &number{&c.Access.Limit, 1, 10_000} }},
+		{path: "access.delay", doc: "how long a line waits for its batch at most", field: func(c *Config) field { return positive(&c.Access.Delay) }},
+
+		{path: "log.level", doc: "debug, info, warn or error", field: func(c *Config) field { return &choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}} }},
+
+		{path: "health.failure_threshold", doc: "failures in a row that make a check failed", field: func(c *Config) field { return &number{&c.Health.FailureThreshold, 1, 1000} }},
+		{path: "health.cache", doc: "how old the result of a check may be", field: func(c *Config) field { return positive(&c.Health.Cache) }},
+		{path: "health.timeout", doc: "for one check", field: func(c *Config) field { return positive(&c.Health.Timeout) }},
+
+		{path: "limits.in_flight", doc: "calls of one service at the same time", field: func(c *Config) field { return &number{&c.Limits.InFlight, 1, 100_000} }},
+		{path: "limits.queue", doc: "how long a call waits for its turn", field: func(c *Config) field { return positive(&c.Limits.Queue) }},
+		{path: "limits.memory", doc: "octets of messages that are worked on at the same time; more wait, unread, for http.read_timeout", field: func(c *Config) field { return &size{&c.Limits.Memory, 1} }},
+
+		{path: "shutdown.drain_delay", doc: "how long a server that stops is not ready before it closes", field: func(c *Config) field { return &duration{&c.Shutdown.DrainDelay, 0} }},
+		{path: "shutdown.timeout", doc: "for the calls in progress to end", field: func(c *Config) field { return positive(&c.Shutdown.Timeout) }},
+
+		{path: "security.mode", doc: "development (with the test federation) or production; empty = development while all addresses are loopback", field: func(c *Config) field { return &choice{&c.Security.Mode, []string{"", Development, Production}} }},
+		{path: "security.development_anywhere", doc: "allows development on an address that others can reach", field: func(c *Config) field { return (*truth)(&c.Security.DevelopmentAnywhere) }},
+		{path: "security.trust_file", doc: "the keys that are trusted; empty = that of the test federation", field: func(c *Config) field { return (*text)(&c.Security.TrustFile) }},
+		{path: "security.min_rsa_bits", doc: "shortest key that is accepted", field: func(c *Config) field { return &number{&c.Security.MinRSABits, 2048, 4096} }},
+
+		{path: "dgws.max_card_age", doc: "how long after its issue an ID card is accepted", field: func(c *Config) field { return positive(&c.DGWS.MaxCardAge) }},
+		{path: "dgws.min_level", doc: "lowest authentication level for registration: 3 or 4", field: func(c *Config) field { return &number{&c.DGWS.MinLevel, 3, 4} }},
+
+		{path: "sts.card_lifetime", doc: "how long an ID card that the test token service issues is valid", field: func(c *Config) field { return positive(&c.STS.CardLifetime) }},
+
+		{path: "store.driver", doc: "sqlite, or memory (development only)", field: func(c *Config) field { return &choice{&c.Store.Driver, drivers()} }},
+		{path: "store.dsn", doc: "database file; empty = <data_dir>/store.db", field: func(c *Config) field { return (*text)(&c.Store.DSN) }},
+		{path: "store.max_conns", doc: "connections to the database", field: func(c *Config) field { return &number{&c.Store.MaxConns, 2, 1000} }},
+
+		{path: "messagelog.driver", doc: "embedded: the message log is kept in the store", field: func(c *Config) field { return &choice{&c.MessageLog.Driver, []string{"embedded"}} }},
+		{path: "messagelog.key_secret", doc: "makes record keys that tell nobody the person; empty = generated and kept in <data_dir>/keys", secret: true, field: func(c *Config) field { return (*text)(&c.MessageLog.KeySecret) }},
+
+		{path: "minlog.max_bulk", doc: "entries of one registration", field: func(c *Config) field { return &number{&c.MinLog.MaxBulk, 1, 1000} }},
+		{path: "minlog.future_tolerance", doc: "how far in the future an access may end", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, 0} }},
+		{path: "minlog.max_period", doc: "the longest access", field: func(c *Config) field { return positive(&c.MinLog.MaxPeriod) }},
+		{path: "minlog.retention_years", doc: "calendar years that are shown", field: func(c *Config) field { return &number{&c.MinLog.RetentionYears, 1, 100} }},
+		{path: "minlog.blocked_cvr", doc: "organisations that may not register", field: func(c *Config) field { return (*list)(&c.MinLog.BlockedCVR) }},
+		{path: "minlog.append_timeout", doc: "for putting a registration into the message log", field: func(c *Config) field { return positive(&c.MinLog.AppendTimeout) }},
+		{path: "minlog.topic", doc: "topic of the message log", field: func(c *Config) field { return (*text)(&c.MinLog.Topic) }},
+		{path: "minlog.consumer.batch", doc: "records that are stored at once", field: func(c *Config) field { return &number{&c.MinLog.Consumer.Batch, 1, 100_000} }},
+		{path: "minlog.consumer.batch_wait", doc: "how long the consumer waits for a record", field: func(c *Config) field { return positive(&c.MinLog.Consumer.BatchWait) }},
+		{path: "minlog.consumer.on_gap", doc: "when the message log lost records: halt, or skip", field: func(c *Config) field { return &choice{&c.MinLog.Consumer.OnGap, []string{"halt", "skip"}} }},
+		{path: "minlog.deadletter_alarm", doc: "unreadable records of a day that raise the alarm; 0 = never", field: func(c *Config) field { return &number{&c.MinLog.DeadLetterAlarm, 0, 1 << 30} }},
+		{path: "minlog.page_size", doc: "groups of a page where the caller names no number", field: func(c *Config) field { return &number{&c.MinLog.PageSize, 1, 10_000} }},
+		{path: "minlog.max_page_size", doc: "groups of a page at most", field: func(c *Config) field { return &number{&c.MinLog.MaxPageSize, 1, 10_000} }},
+		{path: "minlog.max_entries", doc: "registrations that a lookup gathers at most", field: func(c *Config) field { return &number{&c.MinLog.MaxEntries, 1, 1_000_000} }},
+		{path: "minlog.scan_budget", doc: "rows that are read for one page at most", field: func(c *Config) field { return &number{&c.MinLog.ScanBudget, 1, 10_000_000} }},
+		{path: "minlog.citizen_min_age", doc: "age in years from which on persons may read their own log", field: func(c *Config) field { return &number{&c.MinLog.CitizenMinAge, 0, 150} }},
+		{path: "minlog.dgws_own", doc: "professionals may read their own log as citizens with an ID card of level 4", field: func(c *Config) field { return (*truth)(&c.MinLog.DGWSOwn) }},
+		{path: "minlog.mask_user_cpr", doc: "whether citizens are not shown the civil registration numbers of users", field: func(c *Config) field { return (*truth)(&c.MinLog.MaskUserCPR) }},
+	}
+}

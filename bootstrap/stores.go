@@ -1,0 +1,3 @@
+package bootstrap
+
+func drivers() []string { return []string{"sqlite", "memory"} }
