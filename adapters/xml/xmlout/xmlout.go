@@ -19,14 +19,17 @@ func (w *Writer) Reset(buf []byte) {
 	w.buf, w.open, w.tag = buf[:0], w.open[:0], false
 }
 
-// Start begins an element. attrs are names and values in turn.
+// Start begins an element. attrs are names and values in turn; it panics if a value is missing.
 func (w *Writer) Start(name string, attrs ...string) {
+	if len(attrs)%2 != 0 {
+		panic("xmlout: attribute without value")
+	}
 	w.finish()
 	w.buf = append(w.buf, '<')
 	w.buf = append(w.buf, name...)
 	w.open = append(w.open, name)
 	w.tag = true
-	for i := 0; i+1 < len(attrs); i += 2 {
+	for i := 0; i < len(attrs); i += 2 {
 		w.Attr(attrs[i], attrs[i+1])
 	}
 }

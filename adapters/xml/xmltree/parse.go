@@ -17,7 +17,7 @@ type parser struct {
 	marks     int  // ds:Signature elements in Headers
 }
 
-func newTree() *Tree { return &Tree{} }
+func newTree() *Tree { return &Tree{spaces: make([]Namespace, 0, 64)} }
 
 func fail(k Kind, at int, text string) *Error { return &Error{Kind: k, Offset: at, Text: text} }
 
