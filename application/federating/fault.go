@@ -45,6 +45,7 @@ var (
 	ErrNobody = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson,
 		Text: "Authentication failed: no person is known for the certificate"}
 	ErrPerson     = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson, Text: "Authentication failed: cvrrid-cpr mismatch"}
+	ErrName       = fault.Error{Kind: fault.Invalid, Code: CodeInvalidRequest, Text: "The name of the person is neither registered nor sent"}
 	ErrSystemName = fault.Error{Kind: fault.Invalid, Code: CodeSystemName, Text: "IT System must be specified."}
 	ErrNoCode     = fault.Error{Kind: fault.Unauthenticated, Code: CodeAuthorisation, Text: "Authentication failed: missing authorization"}
 )

@@ -3,6 +3,7 @@
 package federating
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // OCESCertHash is SHA-1 by its definition (DGWS 1.0.1); nothing is trusted because of it
 	"crypto/sha256"
@@ -173,17 +174,14 @@ func (s *TokenService) user(ctx context.Context, sent User, h trust.Holder) (*Us
 	if err != nil {
 		return nil, authorisationFault(err, person)
 	}
-	return &User{
-		CPR: person.CPR, GivenName: first(person.GivenName, sent.GivenName), Surname: first(person.Surname, sent.Surname),
-		Email: first(person.Email, sent.Email), Role: authority.Role, AuthorisationCode: authority.AuthorisationCode, Occupation: sent.Occupation,
-	}, nil
-}
-
-func first(registered, sent string) string {
-	if registered != "" {
-		return registered
+	user := &User{
+		CPR: person.CPR, GivenName: cmp.Or(person.GivenName, sent.GivenName), Surname: cmp.Or(person.Surname, sent.Surname),
+		Email: cmp.Or(person.Email, sent.Email), Role: authority.Role, AuthorisationCode: authority.AuthorisationCode, Occupation: sent.Occupation,
 	}
-	return sent
+	if user.GivenName == "" || user.Surname == "" {
+		return nil, ErrName
+	}
+	return user, nil
 }
 
 // Names in the audit log.

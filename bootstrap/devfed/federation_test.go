@@ -96,7 +96,7 @@ func whole(t *testing.T, f devfed.Federation) {
 		_, err := set.Match(use, issuer, sha256.Sum256(signer.Certificate(use).RawSubjectPublicKeyInfo), now, now)
 		assert.NoError(t, err, "anchor of use %d", use)
 	}
-	holders := &authtrust.Holders{Source: source, Parsed: &authtrust.Parsed{}}
+	holders := &authtrust.Holders{Source: source}
 	for _, name := range devfed.Names() {
 		s, err := f.Sample(name)
 		require.NoError(t, err)

@@ -20,7 +20,6 @@ const crlGrace = 24 * time.Hour
 // Holders judges client certificates by the roots and revocations of a trust source. Safe for concurrent use.
 type Holders struct {
 	Source         ports.TrustSource
-	Parsed         *Parsed
 	RefuseStaleCRL bool // refuse certificates whose issuer's revocation list is more than a day overdue
 
 	pools atomic.Pointer[pools]
@@ -40,7 +39,7 @@ func (h *Holders) Holder(ctx context.Context, der []byte, now time.Time) (trust.
 	if err != nil {
 		return trust.Holder{}, fmt.Errorf("read trust: %w", err)
 	}
-	c, err := h.Parsed.Certificate(der)
+	c, err := x509.ParseCertificate(der)
 	if err != nil {
 		return trust.Holder{}, trust.ErrUntrusted
 	}
@@ -62,7 +61,7 @@ func (h *Holders) Holder(ctx context.Context, der []byte, now time.Time) (trust.
 		return trust.Holder{}, err
 	}
 	return trust.Holder{
-		Subject:  Subject(c.Certificate),
+		Subject:  Subject(c),
 		DN:       distinguishedName(c.RawSubject, ", ", " + "),
 		IssuerDN: distinguishedName(c.RawIssuer, ", ", " + "),
 		Serial:   c.SerialNumber.String(),
