@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -222,7 +223,9 @@ func (h *harness) fault(t *testing.T) *soap.Fault {
 
 func faultOf(t *testing.T, rec *httptest.ResponseRecorder) *soap.Fault {
 	t.Helper()
-	server := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return rec.Result(), nil })}
+	server := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: rec.Code, Header: rec.Header(), Body: io.NopCloser(bytes.NewReader(rec.Body.Bytes()))}, nil
+	})}
 	_, err := (&soap.Client{URL: "http://nsp.test", HTTP: server}).Call(t.Context(), "", nil)
 	var f *soap.Fault
 	require.ErrorAs(t, err, &f, "answer: %d %s", rec.Code, rec.Body)
