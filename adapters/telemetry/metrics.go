@@ -1,0 +1,172 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts and measures. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	calls            *prometheus.CounterVec
+	callDuration     *prometheus.HistogramVec
+	callRequest      *prometheus.HistogramVec
+	callResponse     *prometheus.HistogramVec
+	inFlight         *prometheus.GaugeVec
+	faults           *prometheus.CounterVec
+	refusals         *prometheus.CounterVec
+	securityDuration *prometheus.HistogramVec
+
+	auditLines  *prometheus.CounterVec
+	auditAppend prometheus.Histogram
+	produce     *prometheus.HistogramVec
+	consumed    *prometheus.CounterVec
+	entries     *prometheus.CounterVec
+	bulk        prometheus.Histogram
+	endToEnd    prometheus.Histogram
+}
+
+// NewMetrics returns metrics of their own registry, so that several servers can run in one process.
+func NewMetrics(b Build) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help}, labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: prefix, Name: name, Help: help, Buckets: buckets}, labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	single := func(name, help string, buckets []float64) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: prefix, Name: name, Help: help, Buckets: buckets})
+		m.registry.MustRegister(h)
+		return h
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: metricBuildInfo, Help: "The running program; always 1."},
+		[]string{"version", "commit", "goversion"})
+	build.WithLabelValues(b.Version, b.Commit, b.Go).Set(1)
+	m.inFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: metricInFlight, Help: "Calls in progress."}, []string{"service"})
+	m.registry.MustRegister(build, m.inFlight, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.calls = counter(metricCalls, "Calls by how they ended.", "service", "operation", "outcome")
+	m.callDuration = histogram(metricCallDuration, "Time from arrival to the encoded answer.", secondsBuckets(), "service", "operation")
+	m.callRequest = histogram(metricCallRequest, "Size of requests.", bytesBuckets(), "service", "operation")
+	m.callResponse = histogram(metricCallResponse, "Size of answers.", bytesBuckets(), "service", "operation")
+	m.faults = counter(metricFaults, "Faults by their code.", "service", "code")
+	m.refusals = counter(metricRefusals, "Calls that security refused.", "service", "reason")
+	m.securityDuration = histogram(metricSecurityDuration, "Time to parse and verify a message.", secondsBuckets(), "step")
+	m.auditLines = counter(metricAuditLines, "Lines handed to the audit log.", "category", "result")
+	m.auditAppend = single(metricAuditAppend, "Time until an audit line was durable.", secondsBuckets())
+	m.produce = histogram(metricProduce, "Time to append to the message log.", secondsBuckets(), "topic")
+	m.consumed = counter(metricConsumed, "Positions of the message log that were consumed.", "topic")
+	m.entries = counter(metricMinLogEntries, "MinLog entries by what became of them.", "result")
+	m.bulk = single(metricMinLogBulk, "Entries of one MinLog registration that were taken.", bulkBuckets())
+	m.endToEnd = single(metricMinLogEndToEnd, "Time from receipt of a MinLog registration until it can be looked up.", secondsBuckets())
+	return m
+}
+
+// Handler serves the metrics in the text format of Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Call is one call as it ended. Its texts are constants of the program; empty ones count as "other".
+type Call struct {
+	Service, Operation string
+	Outcome            string // ok, fault, refused, limited, audit_failed, timeout
+	FaultCode          string // what the caller was told, "" for a good answer
+	Reason             string // why security refused, else ""
+	Duration, Security time.Duration
+	Request, Response  int64 // octets
+}
+
+// Call counts c.
+func (m *Metrics) Call(c Call) {
+	service, operation := cmp.Or(c.Service, other), cmp.Or(c.Operation, other)
+	m.calls.WithLabelValues(service, operation, cmp.Or(c.Outcome, other)).Inc()
+	m.callDuration.WithLabelValues(service, operation).Observe(c.Duration.Seconds())
+	m.callRequest.WithLabelValues(service, operation).Observe(float64(c.Request))
+	m.callResponse.WithLabelValues(service, operation).Observe(float64(c.Response))
+	if c.Security > 0 {
+		m.securityDuration.WithLabelValues("request").Observe(c.Security.Seconds())
+	}
+	if c.FaultCode != "" {
+		m.faults.WithLabelValues(service, c.FaultCode).Inc()
+	}
+	if c.Reason != "" {
+		m.refusals.WithLabelValues(service, c.Reason).Inc()
+	}
+}
+
+// InFlight counts a call of service as in progress until the returned function is called.
+func (m *Metrics) InFlight(service string) (done func()) {
+	g := m.inFlight.WithLabelValues(service)
+	g.Inc()
+	return g.Dec
+}
+
+// Gauge shows a value that is asked for at each scrape.
+func (m *Metrics) gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: prefix, Name: name, Help: help}, value))
+}
+
+// AuditFree shows the free space of the audit log.
+func (m *Metrics) AuditFree(octets func() int64) {
+	m.gauge(metricAuditFree, "Free octets of the audit log's file system.", func() float64 { return float64(octets()) })
+}
+
+// AccessDropped shows how many access lines were lost.
+func (m *Metrics) AccessDropped(lines func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Namespace: prefix, Name: metricAccessDropped, Help: "Access lines that were not written."},
+		func() float64 { return float64(lines()) }))
+}
+
+// Lag is how many records of a partition wait for the consumer.
+type Lag struct {
+	Topic     string
+	Partition int
+	Records   int64
+}
+
+// Lags shows what of tells at each scrape. Where it fails nothing is shown.
+func (m *Metrics) Lags(of func(context.Context) ([]Lag, error)) {
+	m.registry.MustRegister(&lags{of: of})
+}
+
+// lagTimeout bounds the questions of one scrape.
+const lagTimeout = 2 * time.Second
+
+type lags struct {
+	of func(context.Context) ([]Lag, error)
+}
+
+func lagDesc() *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", metricLag), "Records that wait for the consumer.", []string{"topic", "partition"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (l *lags) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc() }
+
+// Collect implements prometheus.Collector.
+func (l *lags) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
+	defer cancel()
+	all, err := l.of(ctx)
+	if err != nil {
+		return
+	}
+	for _, lag := range all {
+		ch <- prometheus.MustNewConstMetric(lagDesc(), prometheus.GaugeValue, float64(lag.Records), lag.Topic, strconv.Itoa(lag.Partition))
+	}
+}
