@@ -1,7 +1,6 @@
 package soap
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -100,7 +99,11 @@ func (p *DGWS) header(w *xmlout.Writer, env *Envelope, ok bool) {
 		w.Elem("medcom:SecurityLevel", "1")
 	}
 	w.Start("medcom:Linking")
-	w.Elem("medcom:FlowID", cmp.Or(env.FlowID, p.NewID()))
+	flow := env.FlowID
+	if flow == "" {
+		flow = p.NewID()
+	}
+	w.Elem("medcom:FlowID", flow)
 	w.Elem("medcom:MessageID", p.NewID())
 	if env.MessageID != "" {
 		w.Elem("medcom:InResponseToMessageID", env.MessageID)

@@ -91,7 +91,9 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.access.Stats.SecurityRequest = rt.deps.Now().Sub(started)
 	x.access.SOAPHeaders = soapHeaders(&x.env)
-	x.access.IDCardAttributes = x.env.Attributes
+	if x.env.Attributes != nil {
+		x.access.IDCardAttributes = x.env.Attributes
+	}
 	if errors.Is(refused, ErrTooLarge) {
 		rt.turnAway(ctx, w, x, refused)
 		return
