@@ -87,7 +87,9 @@ func ParseSubject(serialNumber, organisationID, commonName string) Subject {
 		s.CVR = cvr
 		s.Class = classOf(kind, map[string]CertClass{"RID:": MOCES, "UID:": VOCES, "FID:": FOCES})
 	} else {
-		s.CVR, _ = strings.CutPrefix(organisationID, "NTRDK-")
+		if cvr, ok := strings.CutPrefix(organisationID, "NTRDK-"); ok {
+			s.CVR = cvr
+		}
 		s.Class = classOf(serialNumber, map[string]CertClass{"UI:DK-E:": MOCES, "UI:DK-O:": VOCES, "UI:DK-P:": POCES, "PID:": POCES})
 	}
 	if s.Class == POCES {
