@@ -123,7 +123,9 @@ func logStoreModel(t *testing.T, open OpenLogStore) {
 			"": func(r *rapid.T) {
 				got, err := store.Daily(ctx, calendar.Day{Year: 2000}, calendar.Day{Year: 2100}, "")
 				require.NoError(r, err)
-				require.Equal(r, model.daily(), got, "Daily")
+				if want := model.daily(); len(want)+len(got) > 0 {
+					require.Equal(r, want, got, "Daily")
+				}
 			},
 			"store": func(r *rapid.T) {
 				p := minlog.Partition{Topic: "t", Number: rapid.IntRange(0, 1).Draw(r, "partition")}

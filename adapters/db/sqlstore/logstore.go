@@ -1,0 +1,257 @@
+package sqlstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/opennsp/nsp/domain/calendar"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/ports"
+)
+
+// logStore keeps registrations in minlog_entry, ordered by person and time.
+type logStore struct{ db *DB }
+
+var _ ports.LogStore = logStore{}
+
+var (
+	errMoved = fault.Error{Kind: fault.Conflict, Code: fault.CodeProcessing, Text: "another consumer went on"}
+	errBack  = errors.New("log store: a step backwards")
+)
+
+// NextOffset reads minlog_offset.
+func (s logStore) NextOffset(ctx context.Context, p minlog.Partition) (next int64, ok bool, err error) {
+	err = s.db.read(ctx).query(ctx, func(rows *sql.Rows) error {
+		ok = true
+		return rows.Scan(&next)
+	}, "SELECT next_offset FROM minlog_offset WHERE topic = ? AND partition = ?", string(p.Topic), p.Number)
+	return next, ok, translate(err)
+}
+
+// Store compares and sets the offset, inserts the rows, and counts those that were new.
+func (s logStore) Store(ctx context.Context, p minlog.Partition, from, to int64, b minlog.Batch) (inserted int, err error) {
+	if to < from {
+		return 0, errBack
+	}
+	rows, err := entryRows(b.Registrations)
+	if err != nil {
+		return 0, fmt.Errorf("store registrations: %w", err)
+	}
+	err = s.db.write(ctx, func(t *tx) error {
+		moved, err := t.exec(t.ctx, `INSERT INTO minlog_offset (topic, partition, next_offset, updated_at) VALUES (?, ?, ?, ?)
+			ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, updated_at = excluded.updated_at
+			WHERE minlog_offset.next_offset = ?`, string(p.Topic), p.Number, to, s.db.now().UnixMicro(), from)
+		if err != nil {
+			return err
+		}
+		if moved == 0 {
+			return errMoved
+		}
+		counts := dailyCounts{}
+		if inserted, err = t.insertEntries(rows, counts); err != nil {
+			return err
+		}
+		for _, tally := range b.Tallies {
+			for system, n := range tally.Rejected {
+				counts.add(tally.ReceivedAt, tally.Registrar.CVR, system, 0, int64(n))
+			}
+		}
+		if err := t.count(counts, p.Number); err != nil {
+			return err
+		}
+		return t.bury(p, b.DeadLetters)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store registrations: %w", err)
+	}
+	return inserted, nil
+}
+
+// entryRow is a registration with its entry as JSON.
+type entryRow struct {
+	*minlog.Registration
+	person minlog.Key
+	doc    string
+}
+
+// entryRows returns the registrations in the order of the primary key: neighbours are then written to the same page.
+func entryRows(rs []minlog.Registration) ([]entryRow, error) {
+	rows := make([]entryRow, len(rs))
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	for i := range rs {
+		buffer.Reset()
+		if err := encoder.Encode(&rs[i].Entry); err != nil {
+			return nil, err
+		}
+		rows[i] = entryRow{&rs[i], rs[i].Entry.Person.Key(), strings.TrimSuffix(buffer.String(), "\n")}
+	}
+	slices.SortFunc(rows, func(a, b entryRow) int {
+		return cmp.Or(cmp.Compare(a.person, b.person), a.Entry.To.Compare(b.Entry.To), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return rows, nil
+}
+
+// insertEntries inserts what is not known yet, and counts it.
+func (t *tx) insertEntries(rows []entryRow, counts dailyCounts) (inserted int, err error) {
+	byID := make(map[minlog.RegistrationID]*minlog.Registration, len(rows))
+	in := inserter{tx: t, columns: 12,
+		into: `minlog_entry (person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id, interface,
+			received_at, doc)`,
+		suffix: " ON CONFLICT DO NOTHING RETURNING id",
+	}
+	in.returning = func(rows *sql.Rows) error {
+		var id sql.RawBytes
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		r := byID[minlog.RegistrationID(id)]
+		counts.add(r.ReceivedAt, r.Registrar.CVR, r.Entry.System, 1, 0)
+		inserted++
+		return nil
+	}
+	for _, r := range rows {
+		byID[r.ID] = r.Registration
+		var behalf any
+		if !r.Entry.OnBehalfOf.IsZero() {
+			behalf = string(r.Entry.OnBehalfOf.Key())
+		}
+		if err := in.row(string(r.person), r.Entry.To.UnixMicro(), r.ID[:], r.Entry.From.UnixMicro(), behalf, r.Entry.System, r.Registrar.CVR,
+			r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc); err != nil {
+			return inserted, err
+		}
+	}
+	return inserted, in.flush()
+}
+
+// dailyCount is a row of minlog_daily.
+type dailyCount struct {
+	Day          string
+	RegistrarCVR string `gorm:"column:registrar_cvr"`
+	SystemName   string
+	Shard        int
+	Stored       int64
+	Rejected     int64
+}
+
+func (dailyCount) TableName() string { return "minlog_daily" }
+
+// dailyCounts sums before anything is written. Its keys have neither shard nor counts.
+type dailyCounts map[dailyCount]*dailyCount
+
+func (c dailyCounts) add(receivedAt time.Time, cvr, system string, stored, rejected int64) {
+	key := dailyCount{Day: calendar.DayOf(receivedAt).String(), RegistrarCVR: cvr, SystemName: system}
+	if c[key] == nil {
+		c[key] = &dailyCount{Day: key.Day, RegistrarCVR: cvr, SystemName: system}
+	}
+	c[key].Stored += stored
+	c[key].Rejected += rejected
+}
+
+// count adds the counts, in the order of their key.
+func (t *tx) count(counts dailyCounts, shard int) error {
+	if len(counts) == 0 {
+		return nil
+	}
+	rows := make([]dailyCount, 0, len(counts))
+	for _, c := range counts {
+		c.Shard = shard
+		rows = append(rows, *c)
+	}
+	slices.SortFunc(rows, func(a, b dailyCount) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.RegistrarCVR, b.RegistrarCVR), cmp.Compare(a.SystemName, b.SystemName))
+	})
+	return t.orm.WithContext(t.ctx).Clauses(clause.OnConflict{
+		Columns: []clause.Column{{Name: "day"}, {Name: "registrar_cvr"}, {Name: "system_name"}, {Name: "shard"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"stored": gorm.Expr("minlog_daily.stored + excluded.stored"), "rejected": gorm.Expr("minlog_daily.rejected + excluded.rejected"),
+		}),
+	}).CreateInBatches(rows, chunk).Error
+}
+
+// deadLetter is a row of minlog_deadletter.
+type deadLetter struct {
+	Topic     string
+	Partition int
+	Offs      int64
+	Error     string
+	Payload   []byte
+	CreatedAt int64 `gorm:"autoCreateTime:false"`
+}
+
+func (deadLetter) TableName() string { return "minlog_deadletter" }
+
+func (t *tx) bury(p minlog.Partition, letters []minlog.DeadLetter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	rows := make([]deadLetter, len(letters))
+	for i, d := range letters {
+		rows[i] = deadLetter{string(p.Topic), p.Number, d.Offset, d.Reason, d.Payload, d.At.UnixMicro()}
+	}
+	return t.orm.WithContext(t.ctx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(rows, chunk).Error
+}
+
+// expireChunk is how many rows one Expire removes.
+const expireChunk = 10_000
+
+// Expire removes at most expireChunk rows, so that nobody waits long for the transaction that writes.
+func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error) {
+	err = s.db.write(ctx, func(t *tx) error {
+		removed, err = t.exec(t.ctx, `DELETE FROM minlog_entry WHERE (person_key, at, id) IN
+			(SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?)`, cutoff.UnixMicro(), expireChunk)
+		if err != nil {
+			return err
+		}
+		letters, err := t.exec(t.ctx, `DELETE FROM minlog_deadletter WHERE (topic, partition, offs) IN
+			(SELECT topic, partition, offs FROM minlog_deadletter WHERE created_at <= ? LIMIT ?)`, cutoff.UnixMicro(), expireChunk-removed)
+		removed += letters
+		return err
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("expire registrations: %w", err)
+	}
+	return removed, removed < expireChunk, nil
+}
+
+// Daily sums the shards of minlog_daily.
+func (s logStore) Daily(ctx context.Context, from, to calendar.Day, cvr string) ([]minlog.Count, error) {
+	var sums []dailyCount
+	query := s.db.read(ctx).orm.WithContext(ctx).Model(&dailyCount{}).
+		Select("day, registrar_cvr, system_name, SUM(stored) AS stored, SUM(rejected) AS rejected").
+		Where("day >= ? AND day < ?", from.String(), to.String())
+	if cvr != "" {
+		query = query.Where("registrar_cvr = ?", cvr)
+	}
+	if err := query.Group("day, registrar_cvr, system_name").Order("day, registrar_cvr, system_name").Find(&sums).Error; err != nil {
+		return nil, fmt.Errorf("daily counts: %w", translate(err))
+	}
+	rows := make([]minlog.Count, len(sums))
+	for i, c := range sums {
+		day, err := calendar.ParseDay(c.Day)
+		if err != nil {
+			return nil, fmt.Errorf("daily counts: %w", err)
+		}
+		rows[i] = minlog.Count{Day: day, System: c.SystemName, CVR: c.RegistrarCVR, Stored: c.Stored, Rejected: c.Rejected}
+	}
+	return rows, nil
+}
+
+// DeadLetters counts minlog_deadletter.
+func (s logStore) DeadLetters(ctx context.Context, since time.Time) (n int64, err error) {
+	err = s.db.read(ctx).orm.WithContext(ctx).Model(&deadLetter{}).Where("created_at >= ?", ceilMicro(since)).Count(&n).Error
+	return n, translate(err)
+}
