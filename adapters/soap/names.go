@@ -29,6 +29,8 @@ var (
 	// ErrMethod is answered with HTTP status 405, ErrTooLarge with 413, whatever the profile.
 	ErrMethod   = fault.Error{Kind: fault.Malformed, Code: fault.CodeHTTPMethod, Text: "Only POST is supported."}
 	ErrTooLarge = fault.Error{Kind: fault.TooLarge, Code: fault.CodeSyntax, Text: "The message is too large."}
+	// ErrOverloaded is for Deps.Enter.
+	ErrOverloaded = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "Too many calls in progress."}
 	// ErrMustUnderstand is told with the faultcode MustUnderstand.
 	ErrMustUnderstand = syntaxError("A header that must be understood is not known.")
 

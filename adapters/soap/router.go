@@ -74,7 +74,12 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(headerCall, x.env.CallID)
 	ctx := ports.WithCallID(r.Context(), x.env.CallID)
 
-	body, err := rt.receive(w, r)
+	leave, err := rt.enter(ctx, r)
+	defer leave()
+	var body []byte
+	if err == nil {
+		body, err = rt.receive(w, r)
+	}
 	x.access.ReqSize = int64(len(body))
 	x.access.Stats.RequestContent = rt.deps.Now().Sub(x.access.Arrived)
 	if err == nil {
@@ -119,6 +124,21 @@ func newCallID() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return hex.EncodeToString(id[:])
+}
+
+// enter asks for a place for the request, unless it is turned away anyhow. leave is never nil.
+func (rt *Router) enter(ctx context.Context, r *http.Request) (leave func(), err error) {
+	size := r.ContentLength
+	if rt.deps.Enter == nil || r.Method != http.MethodPost || size > rt.maxBytes {
+		return func() {}, nil
+	}
+	if size < 0 {
+		size = rt.maxBytes
+	}
+	if leave, err = rt.deps.Enter(ctx, rt.service.Name, size); err != nil {
+		return func() {}, err
+	}
+	return leave, nil
 }
 
 // receive reads the body: at most as long as the largest operation accepts, within the read timeout.
@@ -260,6 +280,8 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 			o.Outcome = AuditFailed
 		case out.Refused:
 			o.Outcome, o.Cause = Refused, cause(out.Err)
+		case errors.Is(out.Err, ErrOverloaded):
+			o.Outcome = Limited
 		case o.Fault.Kind == fault.Timeout:
 			o.Outcome = TimedOut
 		}

@@ -106,6 +106,9 @@ type Deps struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	ReadTimeout    time.Duration  // for the body of a request; 0 = 10 s
 	CallTimeout    time.Duration  // for the use case; 0 = none
+	// Enter gives a request of the service with a body of at most size octets a place, before anything of the body is read; the place is
+	// held until leave is called. The error, such as ErrOverloaded, is told to the caller. nil = places without end.
+	Enter func(ctx context.Context, service string, size int64) (leave func(), err error)
 	// Observe is told of every request to a service path but those for contracts, after the answer was sent. nil = nobody.
 	Observe func(ctx context.Context, o Observed)
 }
@@ -117,6 +120,7 @@ const (
 	Refused     = "refused" // by security
 	AuditFailed = "audit_failed"
 	TimedOut    = "timeout"
+	Limited     = "limited" // turned away because too many calls were in progress
 )
 
 // Observed is one request as it went.
