@@ -159,10 +159,14 @@ func (c *Consumer) position(ctx context.Context, p minlog.Partition) (int64, err
 		return next, nil
 	}
 	next, known, err := c.Store.NextOffset(ctx, p)
-	if err != nil || known {
-		return next, err
+	if err != nil {
+		return 0, err
 	}
-	return c.oldest(ctx, p)
+	if !known {
+		return c.oldest(ctx, p)
+	}
+	c.change(p, func(g *progress) { g.next, g.known = next, true })
+	return next, nil
 }
 
 func (c *Consumer) oldest(ctx context.Context, p minlog.Partition) (int64, error) {
