@@ -68,7 +68,10 @@ func (s *Signature) KeyName() string {
 const maxCertificate = 8 << 10
 
 // Certificate returns the DER of the one ds:X509Certificate in KeyInfo/X509Data, at most 8 KiB. It is a hint, not a proof of anything.
-func (s *Signature) Certificate() (der []byte, ok bool) {
+func (s *Signature) Certificate() (der []byte, ok bool) { return s.AppendCertificate(nil) }
+
+// AppendCertificate is Certificate with the memory for it: the DER is appended to dst.
+func (s *Signature) AppendCertificate(dst []byte) (der []byte, ok bool) {
 	data, err := s.tree.Only(s.keyInfo, nsDS, "X509Data")
 	if err != nil {
 		return nil, false
@@ -77,7 +80,7 @@ func (s *Signature) Certificate() (der []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	return s.decode(cert)
+	return s.decode(dst, cert)
 }
 
 // TokenReference returns the wsse:SecurityTokenReference in KeyInfo, or None.
@@ -105,16 +108,16 @@ func (s *Signature) TokenCertificate() (der []byte, ok bool) {
 	if encoding := s.attr(token, "EncodingType"); encoding != "" && encoding != base64Binary {
 		return nil, false
 	}
-	return s.decode(token)
+	return s.decode(nil, token)
 }
 
-func (s *Signature) decode(n xmltree.Node) ([]byte, bool) {
+func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) {
 	text, err := s.tree.Text(n)
 	if err != nil || text == "" {
 		return nil, false
 	}
-	der, ok := appendBase64(make([]byte, 0, min(len(text)/4*3+3, maxCertificate)), text, maxCertificate)
-	return der, ok && len(der) > 0
+	der, ok := appendBase64(dst, text, maxCertificate)
+	return der, ok && len(der) > len(dst)
 }
 
 // SHA1 reports whether the signature method or a digest uses SHA-1.

@@ -3,40 +3,18 @@ package xmldsig_test
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/adapters/xml/internal/xmltest"
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 )
-
-const (
-	nsDS   = "http://www.w3.org/2000/09/xmldsig#"
-	nsSAML = "urn:oasis:names:tc:SAML:2.0:assertion"
-	nsWSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-)
-
-// vectors returns the folder of real signed messages; without it the test is skipped, or fails where everything is required.
-func vectors(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("OPENNSP_TEST_VECTORS")
-	if dir == "" {
-		missing(t, "OPENNSP_TEST_VECTORS is not set: real signed messages not verified")
-	}
-	return dir
-}
-
-// missing skips the test with one visible line, or fails it under OPENNSP_TEST_REQUIRE=1.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("OPENNSP_TEST_REQUIRE") == "1" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
 
 // outcome is what became of one signature: nil or the error of reading or verifying it.
 type outcome struct {
@@ -53,7 +31,7 @@ func verifyAll(t testing.TB, tree *xmltree.Tree, a xmldsig.Algorithms) (out []ou
 	t.Helper()
 	var walk func(n xmltree.Node)
 	walk = func(n xmltree.Node) {
-		if tree.Is(n, nsDS, "Signature") {
+		if tree.Is(n, xmltest.DS, "Signature") {
 			out = append(out, verifyOne(t, tree, tree.Parent(n), a))
 		}
 		for c := range tree.Children(n) {
@@ -67,7 +45,7 @@ func verifyAll(t testing.TB, tree *xmltree.Tree, a xmldsig.Algorithms) (out []ou
 func verifyOne(t testing.TB, tree *xmltree.Tree, parent xmltree.Node, a xmldsig.Algorithms) (o outcome) {
 	t.Helper()
 	read := xmldsig.ReadEnveloped
-	if o.message = tree.Is(parent, nsWSSE, "Security"); o.message {
+	if o.message = tree.Is(parent, xmltest.WSSE, "Security"); o.message {
 		read = xmldsig.ReadMessage
 	}
 	o.top = parent
@@ -94,19 +72,20 @@ func verifyOne(t testing.TB, tree *xmltree.Tree, parent xmltree.Node, a xmldsig.
 // holderCertificate finds the certificate in the SubjectConfirmation of an assertion.
 func holderCertificate(tree *xmltree.Tree, assertion xmltree.Node) ([]byte, bool) {
 	n := assertion
-	for _, step := range [][2]string{{nsSAML, "Subject"}, {nsSAML, "SubjectConfirmation"}, {nsSAML, "SubjectConfirmationData"},
-		{nsDS, "KeyInfo"}, {nsDS, "X509Data"}, {nsDS, "X509Certificate"}} {
+	for _, step := range [][2]string{{xmltest.SAML, "Subject"}, {xmltest.SAML, "SubjectConfirmation"}, {xmltest.SAML, "SubjectConfirmationData"},
+		{xmltest.DS, "KeyInfo"}, {xmltest.DS, "X509Data"}, {xmltest.DS, "X509Certificate"}} {
 		n = tree.Child(n, step[0], step[1])
 	}
 	text, err := tree.Text(n)
 	if err != nil || text == "" {
 		return nil, false
 	}
-	return decodeBase64(text), true
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	return der, err == nil
 }
 
 func TestVectors(t *testing.T) {
-	dir := vectors(t)
+	dir := xmltest.Vectors(t)
 	old := xmldsig.Algorithms{SHA1: true}
 	weak := xmldsig.Algorithms{SHA1: true, MinRSABits: 1024}
 	type want struct {
