@@ -101,7 +101,8 @@ func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, ring *keyring
 		return xmldsig.Verified{}, nil, refuse(errCard, "Issuer")
 	}
 	issued := issuedAt(t, assertion, now)
-	if der, ok := sig.Certificate(); ok {
+	var buf [2 << 10]byte // certificates are shorter, as a rule
+	if der, ok := sig.AppendCertificate(buf[:0]); ok {
 		spki, ok := spkiOf(der)
 		if !ok {
 			return xmldsig.Verified{}, nil, refuse(errSigner, "certificate unreadable")

@@ -2,6 +2,7 @@ package xmldsig
 
 import (
 	"crypto"
+	"slices"
 
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 )
@@ -116,7 +117,7 @@ func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) {
 	if err != nil || text == "" {
 		return nil, false
 	}
-	der, ok := appendBase64(dst, text, maxCertificate)
+	der, ok := appendBase64(slices.Grow(dst, min(len(text)/4*3+3, maxCertificate)), text, maxCertificate)
 	return der, ok && len(der) > len(dst)
 }
 

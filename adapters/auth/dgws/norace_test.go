@@ -1,0 +1,5 @@
+//go:build !race
+
+package dgws_test
+
+const raceEnabled = false
