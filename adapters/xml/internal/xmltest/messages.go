@@ -93,4 +93,4 @@ func Envelope(card string, entries int) []byte {
 }
 
 // DGWS returns a signed message of about 9 KB.
-func DGWS(t testing.TB) []byte { return SignCard(t, Signer(t, 0), Envelope(Card, 7)) }
+func DGWS(t testing.TB) []byte { return SignCard(t, Signer(t, 0), Envelope(Card, 10)) }
