@@ -51,6 +51,19 @@ func (s *Server) Client(ctx context.Context, sample string) (*Client, error) {
 	return c, nil
 }
 
+// Card returns the signed saml:Assertion that the token service issued.
+func (c *Client) Card() []byte { return c.card }
+
+// Level returns the authentication level of the card.
+func (c *Client) Level() int { return c.level }
+
+// WithCard returns a client that shows another card.
+func (c *Client) WithCard(card []byte) *Client {
+	other := *c
+	other.card = card
+	return &other
+}
+
 // Message returns the DGWS message that carries body.
 func (c *Client) Message(messageID string, body []byte) []byte {
 	return dgws.Request{

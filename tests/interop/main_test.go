@@ -1,0 +1,40 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	_ "github.com/opennsp/nsp/bootstrap" // what the server runs: a change of it is a change of these tests
+	"github.com/opennsp/nsp/tests/process"
+)
+
+// server is the one that all tests of the package talk to.
+var server *process.Server
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "interop")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	binary, err := process.Build(context.Background(), dir)
+	if err != nil {
+		return 1, err
+	}
+	if server, err = process.Start(context.Background(), binary, dir); err != nil {
+		return 1, err
+	}
+	defer server.Stop()
+	return m.Run(), nil
+}
