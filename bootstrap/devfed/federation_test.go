@@ -243,6 +243,7 @@ func TestConcurrentFirstStarts(t *testing.T) {
 func TestHalfWritten(t *testing.T) {
 	t.Run("SA-03 a half-written folder is finished and nothing of it replaced", func(t *testing.T) {
 		f := copied(t)
+		require.NoError(t, os.WriteFile(filepath.Join(f.Dir, "revoked.txt"), []byte("# edited by its owner\n"), 0o600))
 		before := digests(t, f.Dir)
 		missing := []string{"samples/laege.p12", "samples/epj.pem", "samples/epj.p12", "people.json", "trust.yaml", "sts.pem"}
 		for _, name := range missing {
@@ -257,6 +258,9 @@ func TestHalfWritten(t *testing.T) {
 			assert.Equal(t, sum, after[name], name)
 		}
 		assert.NotContains(t, after, ".part-123")
+		require.NoError(t, os.Remove(filepath.Join(f.Dir, "revoked.txt")))
+		_, err = devfed.Ensure(f.Dir, now)
+		require.NoError(t, err)
 		whole(t, f)
 	})
 	t.Run("a certificate without its key is an error that says what to do", func(t *testing.T) {
