@@ -1,3 +1,45 @@
 package bootstrap
 
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/db/memory"
+	"github.com/opennsp/nsp/adapters/db/sqlstore"
+	"github.com/opennsp/nsp/ports"
+)
+
+// stores are the ports that one database serves.
+type stores struct {
+	units   ports.UnitOfWork
+	log     ports.MessageLog
+	topics  ports.TopicAdmin
+	entries ports.LogStore
+	ping    func(context.Context) error
+	close   func() error
+}
+
+type opener func(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error)
+
+// openers are the databases there are, by the name of store.driver.
+func openers() map[string]opener {
+	return map[string]opener{"sqlite": openSQLite, "memory": openMemory}
+}
+
+// drivers are the names of openers in the order of the documentation.
 func drivers() []string { return []string{"sqlite", "memory"} }
+
+func openSQLite(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error) {
+	db, err := sqlstore.Open(ctx, sqlstore.Options{Path: c.Store.DSN, MaxConns: c.Store.MaxConns, Now: now, Log: log})
+	if err != nil {
+		return stores{}, err
+	}
+	return stores{db.Units(), db.MessageLog(), db.Topics(), db.LogStore(), db.Ping, db.Close}, nil
+}
+
+func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
+	db := memory.New(now)
+	return stores{db.Units(), db.MessageLog(), db.Topics(), db.LogStore(),
+		func(context.Context) error { return nil }, func() error { return nil }}, nil
+}

@@ -1,0 +1,31 @@
+// Command nspd is the OpenNSP server, and a client to try it with.
+package main
+
+import (
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/opennsp/nsp/bootstrap"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// commands are what can be asked of nspd.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server: registration, lookups, and in development the test token service."`
+	Demo    demoCommand    `cmd:"" help:"Show one national service end to end, on a free port and in a temporary folder."`
+	Call    callCommand    `cmd:"" help:"Call an operation as a sample person of the test federation."`
+	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// exitUsage is for a command line that cannot be understood.
+const exitUsage = bootstrap.ExitConfig
+
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("nspd"), kong.Description("OpenNSP: an open implementation of Danish national health services."),
+		kong.Vars{"server": defaultServer, "federation": defaultFederation},
+	}
+}

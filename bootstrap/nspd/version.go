@@ -1,0 +1,16 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/opennsp/nsp/adapters/telemetry"
+)
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(s streams) error {
+	b := telemetry.ReadBuild()
+	fmt.Fprintf(s.out, "%s %s\n", b.Of("nspd"), b.Go)
+	return nil
+}

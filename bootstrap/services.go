@@ -1,0 +1,118 @@
+package bootstrap
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/dgws"
+	"github.com/opennsp/nsp/adapters/auth/trust"
+	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/soap/minlogws"
+	"github.com/opennsp/nsp/adapters/soap/stsws"
+	"github.com/opennsp/nsp/adapters/telemetry"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/messagelog"
+)
+
+// consumedFor is how long records that were consumed stay in the embedded message log.
+const consumedFor = 24 * time.Hour
+
+// Mount is a SOAP service and the path it is served at.
+type Mount = minlogws.Mount
+
+// dgwsProfile admits callers by their ID card.
+func (s *server) dgwsProfile() *soap.DGWS {
+	verifier := &dgws.Verifier{Trust: s.trust, Now: s.opt.Now, MinRSABits: s.cfg.Security.MinRSABits}
+	return &soap.DGWS{Schemes: &auth.Schemes{DGWS: verifier}, Now: s.opt.Now, NewID: s.opt.NewID}
+}
+
+// minLog builds MinLog2: registration, consumer and lookups.
+func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
+	c := &s.cfg.MinLog
+	recordKey := []byte(s.cfg.MessageLog.KeySecret)
+	if len(recordKey) == 0 {
+		var err error
+		if recordKey, err = secretKey(s.keyDir(), "messagelog.key"); err != nil {
+			return nil, err
+		}
+	}
+	tokenKey, err := secretKey(s.keyDir(), "pagetoken.key")
+	if err != nil {
+		return nil, err
+	}
+	topic, trail := messagelog.Topic(c.Topic), admitting.Trail{}
+	s.consumer = &logkeeping.Consumer{
+		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic,
+		Spec: messagelog.Spec{Partitions: 1}, Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
+		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
+	}
+	s.trimmer = &logkeeping.Trimmer{Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Topic: topic,
+		Keep: consumedFor}
+	registrar := &logkeeping.Registrar{
+		Log: s.stores.log, Trail: trail, Now: s.opt.Now, Topic: topic, KeySecret: recordKey, MaxBulk: c.MaxBulk, MaxPeriod: c.MaxPeriod,
+		FutureTolerance: c.FutureTolerance, RetentionYears: c.RetentionYears, AppendTimeout: c.AppendTimeout, BlockedCVR: c.BlockedCVR,
+	}
+	reading := logkeeping.Reading{
+		Store: s.stores.entries, Trail: trail, Now: s.opt.Now, Logger: s.log, TokenKey: tokenKey, PageSize: c.PageSize,
+		MaxPageSize: c.MaxPageSize, MaxEntries: c.MaxEntries, ScanBudget: c.ScanBudget, MaxPeriod: c.MaxPeriod, RetentionYears: c.RetentionYears,
+	}
+	citizens := &logkeeping.CitizenLookup{Reading: reading, OwnByCard: c.DGWSOwn, MinAge: c.CitizenMinAge, MaskUserCPR: c.MaskUserCPR}
+	mounts := append(minlogws.Registration(registrar, profile), minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
+	for i := range mounts {
+		mounts[i].Service.Operations = s.withCardRules(mounts[i].Service.Operations)
+	}
+	return mounts, nil
+}
+
+// withCardRules returns the operations with what the configuration says of ID cards.
+func (s *server) withCardRules(operations []soap.Operation) []soap.Operation {
+	ruled := make([]soap.Operation, len(operations))
+	for i, op := range operations {
+		op.Policy.MaxCardAge = s.cfg.DGWS.MaxCardAge
+		op.Policy.MinLevel = max(op.Policy.MinLevel, s.cfg.DGWS.MinLevel)
+		ruled[i] = op
+	}
+	return ruled
+}
+
+// tokenService builds the test token service.
+func (s *server) tokenService(federation devfed.Federation) ([]Mount, error) {
+	signer, err := trust.OpenSigner(federation.SigningKeys())
+	if err != nil {
+		return nil, err
+	}
+	people, err := trust.OpenPeople(federation.PeopleFile())
+	if err != nil {
+		return nil, err
+	}
+	handler := &stsws.Handler{
+		Tokens: &federating.TokenService{Certificates: &trust.Holders{Source: s.trust}, People: people, Trail: admitting.Trail{}, Now: s.opt.Now,
+			Issuer: devfed.STSIssuer, Lifetime: s.cfg.STS.CardLifetime},
+		Signer: signer, Now: s.opt.Now,
+	}
+	service := handler.Service()
+	return []Mount{{Path: stsws.PathNew, Service: service}, {Path: stsws.Path, Service: service}}, nil
+}
+
+// root returns the first part of a path, below which the health of its service is served.
+func root(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}
+
+// observe writes the access line of a request and counts it.
+func (s *server) observe(_ context.Context, o soap.Observed) {
+	if s.access != nil {
+		s.access.Log(audit.Entry{Route: o.Component, Notes: o.Notes, Access: o.Access})
+	}
+	s.metrics.Call(telemetry.Call{
+		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause,
+		Duration: o.Access.Duration, Security: o.Access.Stats.SecurityRequest, Request: o.Access.ReqSize, Response: o.Access.ResSize,
+	})
+}
