@@ -27,9 +27,9 @@ const (
 
 var errKind error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "this kind of caller may not use the operation"}
 
-// Admit tells whether a caller whose credential was verified may use the operation.
+// Admit tells whether a caller whose credential was verified may use the operation. An unknown kind is allowed nothing.
 func (p Policy) Admit(c identity.Caller) error {
-	if !slices.Contains(p.Schemes, c.Credential.Scheme) || !slices.Contains(p.Kinds, c.Kind) {
+	if c.Kind == identity.Unknown || !slices.Contains(p.Schemes, c.Credential.Scheme) || !slices.Contains(p.Kinds, c.Kind) {
 		return errKind
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/xml/c14n"
+	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/admitting"
@@ -357,4 +359,32 @@ func TestCardPrints(t *testing.T) {
 	for _, s := range []string{c.String(), c.GoString(), hex.EncodeToString([]byte(c.String()))} {
 		assert.NotContains(t, s, "0101010001")
 	}
+}
+
+// TestReadCard: only what the signature covers is read. Two signed cards stand in one document; the signature of one does not speak for the
+// other.
+func TestReadCard(t *testing.T) {
+	first := federation().Sign(dgwstest.UserCard(clock))
+	second := bytes.Replace(federation().Sign(dgwstest.SystemCard(clock)), []byte(`id="IDCard"`), []byte(`id="Other"`), 1)
+	tree, err := xmltree.Parse(slices.Concat([]byte("<x>"), first, second, []byte("</x>")), xmltree.DefaultLimits(1<<20))
+	require.NoError(t, err)
+	defer tree.Release()
+	signed := tree.First(tree.Root())
+	other := tree.Next(signed)
+	sig, err := xmldsig.ReadEnveloped(tree, signed)
+	require.NoError(t, err)
+	verified, err := sig.Verify(&federation().Key.PublicKey, xmldsig.Algorithms{})
+	require.NoError(t, err)
+
+	c, err := dgws.ReadCard(tree, signed, &verified)
+	require.NoError(t, err)
+	assert.Equal(t, "0101010001", c.CPR)
+	assert.Equal(t, "99999902", c.CVR())
+
+	_, err = dgws.ReadCard(tree, other, &verified)
+	require.ErrorIs(t, err, dgws.ErrCard)
+	_, err = dgws.ReadCard(tree, signed, &xmldsig.Verified{})
+	require.ErrorIs(t, err, dgws.ErrCard)
+	_, err = dgws.ReadCard(tree, tree.Root(), &verified)
+	require.ErrorIs(t, err, dgws.ErrCard)
 }
