@@ -78,7 +78,12 @@ func (b *inquiryBinder) element(n xmltree.Node) error {
 			return err
 		}
 	case elemPageToken:
-		read = func() error { q.PageToken = text; return nil }
+		read = func() error {
+			if q.PageToken = text; text == "" {
+				return xsd.ErrLexical
+			}
+			return nil
+		}
 	default:
 		return syntax(b.tree.Local(b.tree.Parent(n)) + " holds an unknown element")
 	}
