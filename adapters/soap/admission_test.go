@@ -307,7 +307,7 @@ func TestRefusalEvents(t *testing.T) {
 	assert.Len(t, h.audit.lines, 27, "every refusal has its audit line")
 }
 
-func certificateIn(t *testing.T, message []byte) []byte {
+func certificateIn(t testing.TB, message []byte) []byte {
 	t.Helper()
 	s := string(message)
 	_, rest, ok := strings.Cut(s, "<ds:X509Certificate>")

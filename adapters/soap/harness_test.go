@@ -114,9 +114,11 @@ type harness struct {
 	router   *soap.Router
 }
 
-func newHarness() *harness {
+func newHarness() *harness { return trusting(federation().Anchor) }
+
+func trusting(anchors ...trust.Anchor) *harness {
 	return &harness{
-		now: clock, audit: &auditLog{}, units: &units{}, log: &bytes.Buffer{}, anchors: []trust.Anchor{federation().Anchor},
+		now: clock, audit: &auditLog{}, units: &units{}, log: &bytes.Buffer{}, anchors: anchors,
 		policy: admitting.Policy{
 			Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System, identity.Professional}, MinLevel: 3,
 		},
