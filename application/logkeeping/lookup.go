@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -164,7 +165,7 @@ func (l *Reading) find(ctx context.Context, q Inquiry, s search) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	binding := append(s.binding, bindingOf(q, by)...)
+	binding := slices.Concat(s.binding, bindingOf(q, by))
 	var after minlog.Cursor
 	if q.PageToken != "" {
 		if after, err = minlog.OpenPageToken(l.TokenKey, q.PageToken, binding...); err != nil {
@@ -218,7 +219,7 @@ func bindingOf(q Inquiry, by minlog.Grouping) []string {
 		strconv.Itoa(int(by)), strconv.FormatBool(q.Chronologic), instant(q.From), instant(q.To),
 		strconv.Itoa(len(q.Pass)), strconv.Itoa(len(q.Stop)),
 	}
-	for _, c := range append(append([]minlog.Condition{}, q.Pass...), q.Stop...) {
+	for _, c := range slices.Concat(q.Pass, q.Stop) {
 		b = append(b, c.Field, c.Value)
 	}
 	return b

@@ -49,8 +49,8 @@ func Window(cutoff, from, to time.Time, maxPeriod time.Duration, chronologic boo
 	return q, nil
 }
 
-// Empty tells whether no registration can lie in the window.
-func (q Query) Empty() bool { return !q.From.IsZero() && q.From.Equal(q.To) }
+// Empty tells whether no registration can lie in the window: it does not end after it begins.
+func (q Query) Empty() bool { return !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) }
 
 // Selects tells whether q selects an access that lasted from..to.
 func (q Query) Selects(from, to time.Time) bool {

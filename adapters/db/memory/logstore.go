@@ -126,7 +126,7 @@ func (s logStore) ByBehalf(ctx context.Context, key minlog.Key, q minlog.Query, 
 
 func (s logStore) find(ctx context.Context, by map[minlog.Key][]minlog.Cursor, key minlog.Key, q minlog.Query, after minlog.Cursor, n int,
 ) (found []minlog.Registration, err error) {
-	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+	if q.Empty() {
 		return nil, ctx.Err()
 	}
 	err = s.db.read(ctx, func() error {
@@ -138,24 +138,16 @@ func (s logStore) find(ctx context.Context, by map[minlog.Key][]minlog.Cursor, k
 			if len(found) >= n {
 				break
 			}
-			if after != (minlog.Cursor{}) && compare(c, after)*sign <= 0 {
+			if after != (minlog.Cursor{}) && c.Compare(after)*sign <= 0 {
 				continue
 			}
-			if r := s.db.log.byID[c.ID]; selects(q, r.Entry) {
+			if r := s.db.log.byID[c.ID]; q.Selects(r.Entry.From, r.Entry.To) {
 				found = append(found, cloneRegistration(r))
 			}
 		}
 		return nil
 	})
 	return found, err
-}
-
-func selects(q minlog.Query, e minlog.Entry) bool {
-	return e.To.After(q.Cutoff) && (q.From.IsZero() || !e.To.Before(q.From)) && (q.To.IsZero() || e.From.Before(q.To))
-}
-
-func compare(a, b minlog.Cursor) int {
-	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // index puts c at its place among the cursors of key, undone by the unit.
@@ -171,12 +163,12 @@ func unindex(u *unit, m map[minlog.Key][]minlog.Cursor, key minlog.Key, c minlog
 }
 
 func insert(m map[minlog.Key][]minlog.Cursor, key minlog.Key, c minlog.Cursor) {
-	i, _ := slices.BinarySearchFunc(m[key], c, compare)
+	i, _ := slices.BinarySearchFunc(m[key], c, minlog.Cursor.Compare)
 	m[key] = slices.Insert(m[key], i, c)
 }
 
 func remove(m map[minlog.Key][]minlog.Cursor, key minlog.Key, c minlog.Cursor) {
-	i, _ := slices.BinarySearchFunc(m[key], c, compare)
+	i, _ := slices.BinarySearchFunc(m[key], c, minlog.Cursor.Compare)
 	if m[key] = slices.Delete(m[key], i, i+1); len(m[key]) == 0 {
 		delete(m, key)
 	}

@@ -27,15 +27,16 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
+const topic messagelog.Topic = "minlog.registrations.v1"
+
 const (
-	topic        messagelog.Topic = "minlog.registrations.v1"
-	citizen                       = "0202801111"
-	professional                  = "0404701111"
-	assistant                     = "0505851111"
-	code                          = "TST01"
-	ns2025                        = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-registration.xsd"
-	ns2023                        = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2023/04/25/minlog2-registration.xsd"
-	nsLookup                      = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-lookup.xsd"
+	citizen      = "0202801111"
+	professional = "0404701111"
+	assistant    = "0505851111"
+	code         = "TST01"
+	ns2025       = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-registration.xsd"
+	ns2023       = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2023/04/25/minlog2-registration.xsd"
+	nsLookup     = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-lookup.xsd"
 )
 
 var now = time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
