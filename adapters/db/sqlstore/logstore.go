@@ -105,36 +105,29 @@ func entryRows(rs []minlog.Registration) ([]entryRow, error) {
 	return rows, nil
 }
 
+// insertEntry takes one row: it tells whether the row was new, and unlike a statement of many rows it keeps no journal of its own, which
+// for rows that lie all over the file costs more than the statements (a third of the processor time, measured).
+const insertEntry = `INSERT INTO minlog_entry (person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id,
+	interface, received_at, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
 // insertEntries inserts what is not known yet, and counts it.
 func (t *tx) insertEntries(rows []entryRow, counts dailyCounts) (inserted int, err error) {
-	byID := make(map[minlog.RegistrationID]*minlog.Registration, len(rows))
-	in := inserter{tx: t, columns: 12,
-		into: `minlog_entry (person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id, interface,
-			received_at, doc)`,
-		suffix: " ON CONFLICT DO NOTHING RETURNING id",
-	}
-	in.returning = func(rows *sql.Rows) error {
-		var id sql.RawBytes
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		r := byID[minlog.RegistrationID(id)]
-		counts.add(r.ReceivedAt, r.Registrar.CVR, r.Entry.System, 1, 0)
-		inserted++
-		return nil
-	}
 	for _, r := range rows {
-		byID[r.ID] = r.Registration
 		var behalf any
 		if !r.Entry.OnBehalfOf.IsZero() {
 			behalf = string(r.Entry.OnBehalfOf.Key())
 		}
-		if err := in.row(string(r.person), r.Entry.To.UnixMicro(), r.ID[:], r.Entry.From.UnixMicro(), behalf, r.Entry.System, r.Registrar.CVR,
-			r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc); err != nil {
+		n, err := t.exec(t.ctx, insertEntry, string(r.person), r.Entry.To.UnixMicro(), r.ID[:], r.Entry.From.UnixMicro(), behalf, r.Entry.System,
+			r.Registrar.CVR, r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc)
+		if err != nil {
 			return inserted, err
 		}
+		if n == 1 {
+			counts.add(r.ReceivedAt, r.Registrar.CVR, r.Entry.System, 1, 0)
+			inserted++
+		}
 	}
-	return inserted, in.flush()
+	return inserted, nil
 }
 
 // dailyCount is a row of minlog_daily.

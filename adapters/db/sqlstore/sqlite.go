@@ -51,7 +51,7 @@ func dsn(path string, a access) string {
 	}}
 	if a == writes {
 		// Rows of many persons spread over the file: pages that are kept are not read again, and a rarer checkpoint writes a page once.
-		q["_pragma"] = append(q["_pragma"], "cache_size(-16384)", "wal_autocheckpoint(4000)")
+		q["_pragma"] = append(q["_pragma"], "cache_size(-32768)", "wal_autocheckpoint(4000)")
 	} else {
 		q.Set("_query_only", "1")
 	}

@@ -80,7 +80,7 @@ func TestStatementsPerCall(t *testing.T) {
 		{"Append of 500: an insert for each 50", appended(500), 4 + 10},
 		{"Append of 1,001", appended(1001), 4 + 21},
 		{"Store of 1: begin, offset, insert, counts, commit", store(1), 5},
-		{"Store of 5,000: an insert for each 50", store(5000), 4 + 100},
+		{"Store of 5,000: an insert for each", store(5000), 4 + 5000},
 		{"ByPerson", found, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
