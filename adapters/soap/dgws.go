@@ -110,7 +110,7 @@ func (p *DGWS) header(w *xmlout.Writer, env *Envelope, ok bool) {
 	}
 	w.End()
 	if ok {
-		w.Elem("medcom:FlowStatus", "flow_finalized_succesfully")
+		w.Elem("medcom:FlowStatus", flowFinalized)
 	}
 	w.End()
 	w.End()

@@ -20,6 +20,8 @@ const (
 	contentSOAP12   = "application/soap+xml; charset=utf-8"
 	contentContract = "text/xml; charset=utf-8"
 
+	flowFinalized = "flow_finalized_succesfully" //nolint:misspell // the spelling of DGWS 1.0.1
+
 	headerCall = "X-OpenNSP-Call"
 	retryAfter = "30" // seconds
 )

@@ -205,7 +205,7 @@ func TestChangedByte(t *testing.T) {
 			a := dgwstest.AnchorOf(certificateIn(t, doc), "pinned", v.issuer)
 			a.Algorithms = []string{trust.RSASHA1}
 			verifier := &dgws.Verifier{Trust: dgwstest.Trust(a), Now: func() time.Time { return now }}
-			want, canonical := verdict(t, verifier, doc)
+			canonical, want := verdict(t, verifier, doc)
 			require.NoError(t, want)
 			from, end := bytes.Index(doc, []byte("<saml:Assertion")), bytes.Index(doc, []byte("</saml:Assertion>"))
 			step := 1
@@ -216,7 +216,7 @@ func TestChangedByte(t *testing.T) {
 			for at := from; at < end; at += step {
 				changed := bytes.Clone(doc)
 				changed[at] ^= 1 << (at % 5)
-				err, form := verdict(t, verifier, changed)
+				form, err := verdict(t, verifier, changed)
 				if err == nil {
 					accepted++
 					require.Equal(t, canonical, form, "octet %d was changed and the card accepted", at)
@@ -235,22 +235,22 @@ func TestChangedByte(t *testing.T) {
 }
 
 // verdict is whether the message is accepted, and the canonical form of what the card says: all but the signature's own text.
-func verdict(t *testing.T, v *dgws.Verifier, doc []byte) (error, string) {
+func verdict(t *testing.T, v *dgws.Verifier, doc []byte) (form string, err error) {
 	t.Helper()
 	tree, err := xmltree.Parse(doc, xmltree.DefaultLimits(1<<20))
 	if err != nil {
-		return err, ""
+		return "", err
 	}
 	defer tree.Release()
 	m := frame(tree)
 	schemes := auth.Schemes{DGWS: v}
 	if _, err := schemes.Admit(t.Context(), m, level3); err != nil {
-		return err, ""
+		return "", err
 	}
 	assertion := tree.Child(m.Security, auth.NSAssertion, "Assertion")
-	var form bytes.Buffer
-	require.NoError(t, c14n.Write(&form, tree, assertion, c14n.Options{Skip: tree.Child(assertion, auth.NSSignature, "Signature")}))
-	return nil, form.String()
+	var out bytes.Buffer
+	require.NoError(t, c14n.Write(&out, tree, assertion, c14n.Options{Skip: tree.Child(assertion, auth.NSSignature, "Signature")}))
+	return out.String(), nil
 }
 
 // TestLinking: what a fault tells of a request that is otherwise unreadable.
@@ -316,7 +316,7 @@ func TestAnchorsChange(t *testing.T) {
 	trusted := &changing{set: &trust.Set{Anchors: []trust.Anchor{f.Anchor}}}
 	v := &dgws.Verifier{Trust: trusted, Now: func() time.Time { return clock }}
 	m := dgwstest.Message(f.Sign(dgwstest.SystemCard(clock)), clock, 3, "m-1", func(w *xmlout.Writer) { w.Elem("x", "") })
-	verify := func() error { err, _ := verdict(t, v, m); return err }
+	verify := func() error { _, err := verdict(t, v, m); return err }
 	require.NoError(t, verify())
 	trusted.set = &trust.Set{}
 	assertCode(t, fault.CodeCertificate, verify())

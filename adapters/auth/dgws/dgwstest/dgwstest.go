@@ -59,6 +59,8 @@ func Trust(anchors ...trust.Anchor) ports.TrustSource { return source{&trust.Set
 
 type source struct{ set *trust.Set }
 
+var _ ports.TrustSource = source{}
+
 func (s source) Trust(context.Context) (*trust.Set, error) { return s.set, nil }
 
 // Attribute is one attribute of a card; Format "" is left out.

@@ -17,7 +17,9 @@ func Wrappings(card string, forge *strings.Replacer) []Wrapping {
 	object := func(content string) string {
 		return `<ds:Object xmlns:ds="http://www.w3.org/2000/09/xmldsig#">` + content + "</ds:Object>"
 	}
-	inside := func(more string) string { return strings.TrimSuffix(signature, "</ds:Signature>") + more + "</ds:Signature>" }
+	inside := func(more string) string {
+		return strings.TrimSuffix(signature, "</ds:Signature>") + more + "</ds:Signature>"
+	}
 	return []Wrapping{
 		{"XSW1 original in an Object of the forged card's signature", open + inside(object(bare)) + end, ""},
 		{"XSW1 signed original in an Object of the forged card's signature", open + inside(object(card)) + end, ""},
