@@ -130,12 +130,16 @@ func (l *FailingMessageLog) Bounds(ctx context.Context, topics []messagelog.Topi
 func (l *FailingMessageLog) Read(ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions,
 ) iter.Seq2[messagelog.Batch, error] {
 	return func(yield func(messagelog.Batch, error) bool) {
+		if err := l.OnRead.next(); err != nil {
+			yield(messagelog.Batch{}, err)
+			return
+		}
 		for batch, err := range l.Log.Read(ctx, t, part, from, to, opt) {
-			if failure := l.OnRead.next(); failure != nil {
-				yield(messagelog.Batch{}, failure)
+			if !yield(batch, err) {
 				return
 			}
-			if !yield(batch, err) {
+			if err := l.OnRead.next(); err != nil {
+				yield(messagelog.Batch{}, err)
 				return
 			}
 		}

@@ -93,3 +93,7 @@ func TestWrappersKeepTheContract(t *testing.T) {
 		})
 	})
 }
+
+func TestConsume(t *testing.T) {
+	portstest.Consume(t, func(*testing.T) portstest.Backend { return open() })
+}

@@ -68,3 +68,7 @@ func TestMessageLog(t *testing.T) { portstest.MessageLog(t, messageLogOf) }
 func TestTopics(t *testing.T) { portstest.TopicAdmin(t, messageLogOf) }
 
 func TestLogStore(t *testing.T) { portstest.LogStore(t, logStoreOf) }
+
+func TestConsume(t *testing.T) {
+	portstest.Consume(t, func(t *testing.T) portstest.Backend { return opened(t) })
+}
