@@ -86,7 +86,7 @@ func changed(t *testing.T, card []byte) []byte {
 	return other
 }
 
-// keys returns a folder with the certificate and the key of our token service, as PEM and as DER, and the JDK's program.
+// keys returns a folder with the certificate and the key of our token service, as PEM and as DER.
 func keys(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -105,9 +105,6 @@ func keys(t *testing.T) string {
 	_, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	require.NoError(t, err)
 	write(t, dir, "key.der", block.Bytes)
-	program, err := os.ReadFile("testdata/XMLDSig.java")
-	require.NoError(t, err)
-	write(t, dir, "XMLDSig.java", program)
 	return dir
 }
 
@@ -142,20 +139,29 @@ func xmlsecSign(t *testing.T, dir string, card []byte) []byte {
 	return bytes.TrimSpace(element)
 }
 
+// jdk runs testdata/XMLDSig.java, which is compiled at its first use.
+func jdk(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	java, javac := need(t, "java", "Debian package openjdk-17-jdk-headless"), need(t, "javac", "Debian package openjdk-17-jdk-headless")
+	classes := filepath.Join(server.Dir, "classes")
+	if _, err := os.Stat(classes); err != nil {
+		output(t, "testdata", nil, javac, "-d", classes, "XMLDSig.java")
+	}
+	return output(t, dir, nil, java, append([]string{"-cp", classes, "XMLDSig"}, args...)...)
+}
+
 func jdkVerify(t *testing.T, dir string, card []byte) bool {
 	t.Helper()
-	java := need(t, "java", "Debian package openjdk-17-jdk-headless")
 	write(t, dir, "card.xml", card)
-	out := output(t, dir, nil, java, "XMLDSig.java", "verify", "card.xml", "sts.der")
+	out := jdk(t, dir, "verify", "card.xml", "sts.der")
 	require.Contains(t, []string{"valid\n", "invalid\n"}, out)
 	return out == "valid\n"
 }
 
 func jdkSign(t *testing.T, dir string, card []byte) []byte {
 	t.Helper()
-	java := need(t, "java", "Debian package openjdk-17-jdk-headless")
 	write(t, dir, "card.xml", card)
-	output(t, dir, nil, java, "XMLDSig.java", "sign", "card.xml", "key.der", "sts.der", "signed.xml")
+	jdk(t, dir, "sign", "card.xml", "key.der", "sts.der", "signed.xml")
 	signed, err := os.ReadFile(filepath.Join(dir, "signed.xml"))
 	require.NoError(t, err)
 	return signed
