@@ -1,0 +1,5 @@
+//go:build race
+
+package logkeeping_test
+
+const raceEnabled = true
