@@ -129,7 +129,7 @@ func DefaultConfig() Config {
 	c.Access.Enabled, c.Access.Category, c.Access.Limit, c.Access.Delay = true, audit.AccessCategory, 500, 5*time.Second
 	c.Log.Level = "info"
 	c.Health.FailureThreshold, c.Health.Cache, c.Health.Timeout = 3, 5*time.Second, 2*time.Second
-	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, 16<<20
+	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, 10<<20
 	c.Shutdown.DrainDelay, c.Shutdown.Timeout = 5*time.Second, 25*time.Second
 	c.Security.MinRSABits = 2048
 	c.DGWS.MaxCardAge, c.DGWS.MinLevel = 24*time.Hour, 3

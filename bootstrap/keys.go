@@ -47,7 +47,7 @@ func keys() []key {
 
 		{path: "limits.in_flight", doc: "calls of one service at the same time", field: func(c *Config) field { return &number{&c.Limits.InFlight, 1, 100_000} }},
 		{path: "limits.queue", doc: "how long a call waits for its turn", field: func(c *Config) field { return positive(&c.Limits.Queue) }},
-		{path: "limits.memory", doc: "octets of messages that are worked on at the same time; more wait, unread, for http.read_timeout", field: func(c *Config) field { return &size{&c.Limits.Memory, 1} }},
+		{path: "limits.memory", doc: "messages over 64KiB that are worked on at the same time, each rounded up to MiB; the next wait, unread, for http.call_timeout", field: func(c *Config) field { return &size{&c.Limits.Memory, 1} }},
 
 		{path: "shutdown.drain_delay", doc: "how long a server that stops is not ready before it closes", field: func(c *Config) field { return &duration{&c.Shutdown.DrainDelay, 0} }},
 		{path: "shutdown.timeout", doc: "for the calls in progress to end", field: func(c *Config) field { return positive(&c.Shutdown.Timeout) }},

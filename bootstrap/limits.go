@@ -9,8 +9,12 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 )
 
-// smallMessage is the size of a message that takes no part in the memory limit: many small calls never wait for a large one.
-const smallMessage = 64 << 10
+// A message of at most smallMessage octets takes no part in the memory limit, so that small calls never wait for a large one; any other counts
+// in steps of largeStep. Reading, parsing and storing a message takes about seven times its size.
+const (
+	smallMessage = 64 << 10
+	largeStep    = 2 << 20
+)
 
 // places bounds what is in progress: the calls of each service, and the octets of larger messages of all services together.
 type places struct {
@@ -23,7 +27,7 @@ type places struct {
 
 func newPlaces(services []string, c *Config, entered func(service string) (left func())) *places {
 	p := &places{calls: map[string]*semaphore.Weighted{}, memory: semaphore.NewWeighted(c.Limits.Memory), queue: c.Limits.Queue,
-		patient: c.HTTP.ReadTimeout, entered: entered}
+		patient: c.HTTP.CallTimeout, entered: entered}
 	for _, s := range services {
 		p.calls[s] = semaphore.NewWeighted(int64(c.Limits.InFlight))
 	}
@@ -36,17 +40,18 @@ func (p *places) enter(ctx context.Context, service string, size int64) (leave f
 	if !acquire(ctx, calls, 1, p.queue) {
 		return nil, soap.ErrOverloaded
 	}
-	if size <= smallMessage {
-		size = 0
+	weight := int64(0)
+	if size > smallMessage {
+		weight = (size + largeStep - 1) / largeStep * largeStep
 	}
-	if !acquire(ctx, p.memory, size, p.patient) {
+	if !acquire(ctx, p.memory, weight, p.patient) {
 		calls.Release(1)
 		return nil, soap.ErrOverloaded
 	}
 	left := p.entered(service)
 	return func() {
 		left()
-		p.memory.Release(size)
+		p.memory.Release(weight)
 		calls.Release(1)
 	}, nil
 }

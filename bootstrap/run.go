@@ -312,19 +312,27 @@ func (s *server) mount(mounts []Mount) http.Handler {
 		Enter: newPlaces(services, &s.cfg, s.metrics.InFlight).enter, Observe: s.observe,
 	}
 	e := echo.New()
+	routers := map[string]http.Handler{}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		code := http.StatusInternalServerError
 		var known *echo.HTTPError
 		if errors.As(err, &known) {
 			code = known.Code
 		}
-		if !c.Response().Committed {
+		router := routers[c.Request().URL.Path]
+		switch {
+		case c.Response().Committed:
+		case code == http.StatusMethodNotAllowed && router != nil: // a method that HTTP does not define: the service has a fault for it
+			router.ServeHTTP(c.Response(), c.Request())
+		default:
 			_ = c.String(code, http.StatusText(code)+"\n") // a client that went away hears nothing
 		}
 	}
 	roots := map[string]bool{}
 	for _, m := range mounts {
-		e.Any(m.Path, echo.WrapHandler(soap.NewRouter(m.Service, deps)))
+		router := soap.NewRouter(m.Service, deps)
+		routers[m.Path] = router
+		e.Any(m.Path, echo.WrapHandler(router))
 		s.paths = append(s.paths, m.Path)
 		if r := root(m.Path); !roots[r] {
 			roots[r] = true

@@ -26,7 +26,7 @@ import (
 
 const (
 	defaultReadTimeout = 10 * time.Second
-	firstRead          = 16 << 10 // a body is given memory as it arrives, whatever length it announces
+	firstRead          = 16 << 10 // without Deps.Enter, a body is given memory as it arrives, whatever length it announces
 )
 
 // Router serves one service. It is a plain http.Handler that may be mounted at several paths.
@@ -161,7 +161,11 @@ func (rt *Router) receive(w http.ResponseWriter, r *http.Request) ([]byte, error
 	_ = control.SetReadDeadline(time.Now().Add(timeout))
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	var buf bytes.Buffer
-	buf.Grow(int(min(max(r.ContentLength, 0), firstRead)) + bytes.MinRead)
+	first := int64(firstRead)
+	if rt.deps.Enter != nil {
+		first = rt.maxBytes // the place was given for the whole body
+	}
+	buf.Grow(int(min(max(r.ContentLength, 0), first)) + bytes.MinRead)
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, rt.maxBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
