@@ -6,8 +6,6 @@ FUZZTIME    ?= 60s
 BENCH       ?= .
 MUTANT      ?= .
 PKG         ?= ./...
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-COMMIT      ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
 
 .DEFAULT_GOAL := help
@@ -22,7 +20,7 @@ run: build ## start the server on 127.0.0.1:8080 with its data under ./data
 demo: build ## show one national service end to end, on a free port and in a temporary folder
 	bin/nspd demo
 
-build: ## build bin/nspd
+build: ## build bin/nspd; the go command writes version and commit into it
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/nspd ./bootstrap/nspd
 
 test: ## run all tests; what they could use and do not find is listed first

@@ -129,8 +129,15 @@ func unitOfWork(r *repo) []string {
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				// Run(ctx, work, seal): no other Run of the project takes three arguments.
-				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Run" && len(n.Args) == 3 && !under(f.dir, slices.Concat(gate, []string{"adapters/db", "adapters/telemetry"})...) {
+				// Run(ctx, work, seal): no other Run of the project takes three arguments, but the function that runs a server.
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if !ok {
+					break
+				}
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == f.importName(module+"/bootstrap") {
+					break
+				}
+				if sel.Sel.Name == "Run" && len(n.Args) == 3 && !under(f.dir, slices.Concat(gate, []string{"adapters/db", "adapters/telemetry"})...) {
 					bad = append(bad, r.at(n)+": opens a unit of work")
 				}
 			case *ast.SelectorExpr:

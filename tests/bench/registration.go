@@ -2,9 +2,175 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"database/sql"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/db/sqlstore"
+	"github.com/opennsp/nsp/tests/process"
 )
 
-func registration(context.Context, options) []figure {
-	return []figure{{name: "registration", goal: goal{atLeast: 0.3}, err: errors.New("no server")}}
+const (
+	senders     = 64
+	bulksEach   = 4
+	bulkSize    = 500
+	totalRows   = senders * bulksEach * bulkSize
+	persons     = 20_000
+	memoryLimit = 200 << 20
+)
+
+// registration measures how fast a server takes registrations that 64 clients send in bulks of 500, while it also consumes them, and how
+// much memory that takes. The peer inserts the same rows into the same table, in a transaction for each 500, and does nothing else.
+func registration(ctx context.Context, o options) []figure {
+	speed := figure{name: "registration", goal: goal{atLeast: 0.3}}
+	memory := figure{name: "registration/memory", goal: goal{atMost: 1}}
+	before, err := plainInserts(ctx)
+	var rate float64
+	var peak int64
+	if err == nil {
+		rate, peak, err = served(ctx, o.nspd)
+	}
+	var after float64
+	if err == nil {
+		after, err = plainInserts(ctx)
+	}
+	if speed.err, memory.err = err, err; err != nil {
+		return []figure{speed, memory}
+	}
+	plain := (before + after) / 2
+	speed.value, speed.peer, speed.ratio = perSecond(rate), "batched insert "+perSecond(plain), rate/plain
+	memory.value, memory.peer, memory.ratio = mebibytes(peak), "limit "+mebibytes(memoryLimit), float64(peak)/memoryLimit
+	return []figure{speed, memory}
+}
+
+func perSecond(rate float64) string { return fmt.Sprintf("%.0f rows/s", rate) }
+func mebibytes(n int64) string      { return fmt.Sprintf("%d MiB", n>>20) }
+
+// served starts the server and returns the entries per second that it acknowledged, and the peak of its memory.
+func served(ctx context.Context, nspd string) (rate float64, peak int64, err error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.RemoveAll(dir)
+	server, err := process.Start(ctx, nspd, dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer server.Kill()
+	client, err := server.Client(ctx, "epj")
+	if err != nil {
+		return 0, 0, err
+	}
+	bodies := make([][]byte, senders*bulksEach)
+	for i := range bodies {
+		bodies[i] = process.Body(entries(i))
+	}
+	errs := make([]error, senders)
+	var clients sync.WaitGroup
+	started := time.Now()
+	for s := range senders {
+		clients.Go(func() {
+			for b := s * bulksEach; b < (s+1)*bulksEach && errs[s] == nil; b++ {
+				added, err := client.Register(ctx, fmt.Sprintf("bench-%d", b), bodies[b])
+				if err == nil && added != bulkSize {
+					err = fmt.Errorf("%d of %d entries were added", added, bulkSize)
+				}
+				errs[s] = err
+			}
+		})
+	}
+	clients.Wait()
+	took := time.Since(started)
+	if err := errors.Join(errs...); err != nil {
+		return 0, 0, err
+	}
+	peak, err = server.PeakMemory()
+	return totalRows / took.Seconds(), peak, err
+}
+
+// entries returns bulk b, about persons of whom no real one has the number.
+func entries(b int) []process.Entry {
+	now := time.Now()
+	bulk := make([]process.Entry, bulkSize)
+	for i := range bulk {
+		n := b*bulkSize + i
+		bulk[i] = process.Entry{
+			Person: nobody(n * 7919 % persons), CorrelationID: fmt.Sprintf("c-%d", n), Sequence: fmt.Sprint(n), At: now.Add(-time.Duration(n) * time.Millisecond),
+		}
+	}
+	return bulk
+}
+
+// nobody returns the i-th of many numbers of the form of a civil registration number that were never given to anybody: born in 1950 to 1999,
+// and without the check digit that all numbers of those years have (modulus 11).
+func nobody(i int) string {
+	number := fmt.Sprintf("%02d%02d%02d%03d", 1+i%28, 1+i/28%12, 50+i/336%50, i/16800)
+	sum := 0
+	for j, weight := range []int{4, 3, 2, 7, 6, 5, 4, 3, 2} {
+		sum += weight * int(number[j]-'0')
+	}
+	return fmt.Sprintf("%s%d", number, (11-sum%11+1)%10)
+}
+
+// plainInserts returns the rows per second of inserting totalRows rows into a new database.
+func plainInserts(ctx context.Context) (float64, error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "store.db")
+	store, err := sqlstore.Open(ctx, sqlstore.Options{Path: path}) // makes the tables
+	if err != nil {
+		return 0, err
+	}
+	if err := store.Close(); err != nil {
+		return 0, err
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	const columns = 12
+	insert := "INSERT INTO minlog_entry VALUES " + strings.TrimSuffix(strings.Repeat("("+strings.TrimSuffix(strings.Repeat("?,", columns), ",")+"),", bulkSize), ",")
+	batches := make([][]any, totalRows/bulkSize)
+	for b := range batches {
+		batches[b] = make([]any, 0, bulkSize*columns)
+		for _, e := range entries(b) {
+			id := sha256.Sum256([]byte(e.CorrelationID))
+			at := e.At.UnixMicro()
+			batches[b] = append(batches[b], "CPR:"+e.Person, at, id[:16], at, "Autorisation:TST01", "FMK", "99999901", "Test", "m", "20250312", at, document(e))
+		}
+	}
+	started := time.Now()
+	for _, args := range batches {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tx.ExecContext(ctx, insert, args...); err != nil {
+			return 0, errors.Join(err, tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return 0, err
+		}
+	}
+	return totalRows / time.Since(started).Seconds(), nil
+}
+
+// document is an entry as the store keeps it.
+func document(e process.Entry) string {
+	at := e.At.UTC().Format(time.RFC3339Nano)
+	return `{"source":{"correlationId":"s-4711","system":"Praksis-A"},"system":"FMK","activity":"Opslag på medicinkort","addition":"Ingen","from":"` + at + `","to":"` + at +
+		`","org":{"source":"SOR","id":"999000000000001"},"orgName":"Testklinikken","person":{"source":"CPR","id":"` + e.Person + `"},"correlationId":"` + e.CorrelationID +
+		`","sequenceNumber":"` + e.Sequence + `","user":{"source":"CPR","id":"0505851111"},"userRole":"Sygeplejerske","behalf":{"source":"Autorisation","id":"TST01"}}`
 }
