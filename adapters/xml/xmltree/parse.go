@@ -2,6 +2,7 @@ package xmltree
 
 import (
 	"bytes"
+	"math"
 	"unicode/utf8"
 )
 
@@ -13,8 +14,9 @@ type parser struct {
 	depth     int  // open elements
 	envelope  bool // the root is a SOAP Envelope
 	header    Node // the SOAP Header being read, or None
-	headerEnd int  // where it must have ended
+	headerEnd int  // where it must have ended; the largest int outside of Headers
 	marks     int  // ds:Signature elements in Headers
+	special   bool // text may hold something that has to be looked at
 }
 
 func newTree() *Tree { return &Tree{spaces: make([]Namespace, 0, 64)} }
@@ -48,6 +50,8 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 	}
 	t.work = parser{limits: *l, has: has, nodes: min(l.Nodes, max(minNodes, int(int64(l.Nodes)*int64(len(src))/int64(max(l.Bytes, 1)))))}
 	w := &t.work
+	w.headerEnd = math.MaxInt
+	w.special = has.amp || has.cr || has.greater || has.bracket
 	w.limits.InScope = min(l.InScope, maxSlots-2)
 	w.limits.Attrs, w.limits.Namespaces = min(l.Attrs, 255), min(l.Namespaces, 255)
 	w.limits.Name, w.limits.Prefix, w.limits.URI = min(l.Name, 1<<16-1), min(l.Prefix, 255), min(l.URI, 1<<16-1)
@@ -68,7 +72,7 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 
 // body reads from the first octet after the XML declaration to the end.
 func (t *Tree) body(i int) error {
-	src := t.src
+	src, w := t.src, &t.work
 	cur := None
 	for {
 		if i < len(src) && src[i] != '<' {
@@ -78,8 +82,10 @@ func (t *Tree) body(i int) error {
 			} else {
 				end += i
 			}
-			if err := t.text(cur, i, end); err != nil {
-				return err
+			if w.nodes--; w.special || cur == None || w.nodes < 0 {
+				if err := t.text(cur, i, end); err != nil {
+					return err
+				}
 			}
 			i = end
 		}
@@ -92,8 +98,11 @@ func (t *Tree) body(i int) error {
 			if cur == None {
 				return fail(Syntax, i, "end tag without start tag")
 			}
-			i, err = t.endTag(cur, i)
+			if i, err = t.endTag(cur, i); err != nil {
+				return err
+			}
 			cur = t.elems[cur].Parent
+			continue
 		case '!':
 			i, err = t.declared(cur, i)
 		case '?':
@@ -102,12 +111,15 @@ func (t *Tree) body(i int) error {
 			if cur == None && len(t.elems) > 1 {
 				return fail(Syntax, i, "data after the root element")
 			}
-			i, err = t.startTag(cur, i)
-			if n := Node(len(t.elems) - 1); err == nil && t.elems[n].Flags&EmptyTag == 0 {
-				cur = n
-			} else if err == nil {
-				t.leave(n)
+			if i, err = t.startTag(cur, i); err != nil {
+				return err
 			}
+			cur = Node(len(t.elems) - 1)
+			if e := &t.elems[cur]; e.Flags&EmptyTag != 0 {
+				t.leave(cur, e)
+				cur = e.Parent
+			}
+			continue
 		}
 		if err != nil {
 			return err
@@ -135,11 +147,8 @@ func (t *Tree) text(cur Node, from, to int) error {
 		}
 		return nil
 	}
-	if w.nodes--; w.nodes < 0 {
+	if w.nodes < 0 {
 		return fail(Limit, from, "more nodes than allowed")
-	}
-	if !(w.has.amp || w.has.cr || w.has.greater || w.has.bracket) {
-		return nil
 	}
 	raw, flags := t.src[from:to], Flags(0)
 	if w.has.amp && bytes.IndexByte(raw, '&') >= 0 {
@@ -205,7 +214,7 @@ func (t *Tree) declared(cur Node, i int) (int, error) {
 	}
 	if !w.has.greater && bytes.IndexByte(rest[1:end], '<') >= 0 {
 		// A '<' that is no markup: the '>' were miscounted, and one may stand in text already read.
-		w.has.greater = true
+		w.has.greater, w.special = true, true
 		for n := range t.elems {
 			t.elems[n].Flags |= RawGreater
 		}
@@ -235,19 +244,18 @@ func (t *Tree) endTag(cur Node, i int) (int, error) {
 	if cur == t.work.header && k+1 > t.work.headerEnd {
 		return 0, fail(Limit, i, "SOAP Header larger than allowed")
 	}
-	t.leave(cur)
+	t.leave(cur, e)
 	return k + 1, nil
 }
 
 // leave ends the scope of element n.
-func (t *Tree) leave(n Node) {
-	e := &t.elems[n]
+func (t *Tree) leave(n Node, e *Element) {
 	e.Last = Node(len(t.elems) - 1)
 	if e.Decls > 0 {
 		t.scope.pop(int(e.Decls))
 	}
 	if n == t.work.header {
-		t.work.header = None
+		t.work.header, t.work.headerEnd = None, math.MaxInt
 	}
 	t.work.depth--
 }

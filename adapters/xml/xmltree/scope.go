@@ -13,6 +13,8 @@ type scope struct {
 	bound  [maxSlots]bound // 0 is unused, 1 is the prefix xml
 	depth  int             // index of the newest in bound
 	byName uint32          // the default namespace, 0 for none
+	newest uint32          // the namespace declared last that is in scope, 0 for none
+	last   recent
 }
 
 // maxSlots bounds the declarations in scope, whatever the limits say.
@@ -28,6 +30,27 @@ type bound struct {
 	none bool // xmlns=""
 }
 
+// recent is the prefix that was resolved last, while the scope has not changed.
+type recent struct {
+	key uint64
+	ns  uint32
+	len uint8 // 0 for none
+}
+
+// resolve returns the namespace that the prefix of n octets is bound to, 0 for none.
+func (s *scope) resolve(src []byte, at, n int) uint32 {
+	if n > 8 || at+8 > len(src) {
+		return s.bound[s.find(src, at, n)].ns
+	}
+	key := binary.LittleEndian.Uint64(src[at:]) & (1<<(8*n) - 1)
+	if s.last.key == key && int(s.last.len) == n {
+		return s.last.ns
+	}
+	ns := s.bound[s.find(src, at, n)].ns
+	s.last = recent{key, ns, uint8(n)}
+	return ns
+}
+
 // reset leaves only the prefix xml.
 func (s *scope) reset() {
 	if s.secret == 0 {
@@ -37,7 +60,7 @@ func (s *scope) reset() {
 	key := s.key([]byte("xml"), 0, 3)
 	s.bound[XMLSlot] = bound{key: key, ns: XML, len: 3, slot: XMLSlot}
 	s.first[s.bucket(key)] = XMLSlot
-	s.depth, s.byName = XMLSlot, 0
+	s.depth, s.byName, s.newest, s.last = XMLSlot, 0, 0, recent{}
 }
 
 // bucket spreads keys by multiplication with the secret (universal hashing).
@@ -105,6 +128,7 @@ func (s *scope) push(src []byte, at, n int, ns uint32, none bool) (slot uint8) {
 	head := &s.first[s.bucket(key)]
 	s.bound[s.depth] = bound{key: key, at: uint32(at), ns: ns, len: uint8(n), slot: slot, next: *head, none: none}
 	*head = uint8(s.depth)
+	s.newest, s.last = ns, recent{}
 	return slot
 }
 
@@ -121,12 +145,8 @@ func (s *scope) pop(n int) {
 			}
 		}
 	}
-}
-
-// newest returns the namespace declared last that is in scope, 0 for none.
-func (s *scope) newest() uint32 {
+	s.newest, s.last = s.bound[s.depth].ns, recent{}
 	if s.depth == XMLSlot {
-		return 0
+		s.newest = 0
 	}
-	return s.bound[s.depth].ns
 }

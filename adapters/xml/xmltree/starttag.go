@@ -15,16 +15,16 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 	if w.depth++; w.depth > w.limits.Depth {
 		return 0, fail(Limit, i, "elements nested deeper than allowed")
 	}
-	if w.header != None && i > w.headerEnd {
+	if i > w.headerEnd {
 		return 0, fail(Limit, i, "SOAP Header larger than allowed")
 	}
-	n := Node(len(t.elems))
-	t.elems = append(t.elems, Element{Start: uint32(i), Parent: parent, Last: n, Attr: uint32(len(t.attrs)), PrefixLen: uint8(prefix)})
+	n := len(t.elems)
+	t.elems = t.elems[:n+1] // begin made room for every '<'
 	e := &t.elems[n]
+	*e = Element{Start: uint32(i), Parent: parent, Last: Node(n), Attr: uint32(len(t.attrs)), PrefixLen: uint8(prefix), LocalLen: uint16(k - i - 1 - prefix)}
 	if prefix > 0 {
-		prefix++
+		e.LocalLen--
 	}
-	e.LocalLen = uint16(k - i - 1 - prefix)
 	if k < len(src) && src[k] != '>' {
 		if k, err = t.attributes(e, k); err != nil {
 			return 0, err
@@ -34,23 +34,23 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 		return 0, fail(Syntax, i, "end of the message inside markup")
 	}
 	k++
-	e.Scope = t.scope.newest()
-	if e.PrefixLen == 0 {
-		e.NS = t.scope.byName
-	} else if e.NS, err = t.resolve(i+1, int(e.PrefixLen)); err != nil {
-		return 0, err
-	}
-	if e.Attrs > 0 {
-		if err := t.resolveAttributes(e); err != nil {
-			return 0, err
-		}
-	}
 	e.Content = uint32(k)
 	if e.Flags&EmptyTag != 0 {
 		e.Close, e.End = uint32(k), uint32(k)
 	}
-	if w.depth <= 2 || w.header != None {
-		return k, t.soap(n)
+	e.Scope = t.scope.newest
+	if prefix == 0 {
+		e.NS = t.scope.byName
+	} else if e.NS = t.scope.resolve(src, i+1, prefix); e.NS == 0 {
+		return 0, fail(Syntax, i+1, "undeclared prefix")
+	}
+	if e.Flags&Prefixed != 0 || e.Attrs > 1 {
+		if err := t.resolveAttributes(e); err != nil {
+			return 0, err
+		}
+	}
+	if w.depth <= 2 || w.header != None && e.LocalLen == uint16(len("Signature")) {
+		return k, t.soap(Node(n))
 	}
 	return k, nil
 }
@@ -212,7 +212,7 @@ func (t *Tree) declare(e *Element, at, end, from, to int, special bool) error {
 	e.Flags |= TagForm
 	prefix := min(at+len("xmlns:"), end)
 	size := end - prefix
-	ns := Namespace{uri: uint32(from), prefix: uint32(prefix), Prev: s.newest(), uriLen: uint16(min(to-from, 1<<16-1)), Len: uint8(size), Plain: !special}
+	ns := Namespace{uri: uint32(from), prefix: uint32(prefix), Prev: s.newest, uriLen: uint16(min(to-from, 1<<16-1)), Len: uint8(size), Plain: !special}
 	if special {
 		ns.uri, ns.decoded = uint32(len(t.names)), true
 		t.names = appendAttr(t.names, t.src[from:to])
@@ -251,15 +251,6 @@ func (t *Tree) growSpaces(from int) {
 	t.spaces = append(make([]Namespace, 0, len(t.spaces)+more), t.spaces...)
 }
 
-// resolve returns the namespace of the prefix of n octets at offset at.
-func (t *Tree) resolve(at, n int) (uint32, error) {
-	i := t.scope.find(t.src, at, n)
-	if i == 0 {
-		return 0, fail(Syntax, at, "undeclared prefix")
-	}
-	return t.scope.bound[i].ns, nil
-}
-
 // fewAttributes is how many are compared each with each; more go through a table.
 const fewAttributes = 8
 
@@ -272,11 +263,9 @@ func (t *Tree) resolveAttributes(e *Element) error {
 			if a.PrefixLen == 0 {
 				continue
 			}
-			ns, err := t.resolve(int(a.Name), int(a.PrefixLen))
-			if err != nil {
-				return err
+			if a.NS = t.scope.resolve(t.src, int(a.Name), int(a.PrefixLen)); a.NS == 0 {
+				return fail(Syntax, int(a.Name), "undeclared prefix")
 			}
-			a.NS = ns
 		}
 	}
 	if len(attrs) > fewAttributes {
