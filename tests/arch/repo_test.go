@@ -72,14 +72,13 @@ func load(t *testing.T, root fs.FS) *repo {
 		}
 		if d.IsDir() {
 			if slices.Contains(ignored, p) || d.Name() == "node_modules" || strings.HasSuffix(p, "/testdata/rapid") {
+				r.count(p)
 				return fs.SkipDir
 			}
 			r.folders[p] += 0
 			return nil
 		}
-		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-			r.folders[dir]++
-		}
+		r.count(p)
 		text, err := fs.ReadFile(root, p)
 		if err != nil {
 			return err
@@ -97,6 +96,13 @@ func load(t *testing.T, root fs.FS) *repo {
 	})
 	require.NoError(t, err)
 	return r
+}
+
+// count says that the folders around p are not empty.
+func (r *repo) count(p string) {
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		r.folders[dir]++
+	}
 }
 
 // at tells where n stands.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,7 +60,7 @@ func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server,
 	if binary, err = filepath.Abs(binary); err != nil {
 		return nil, err
 	}
-	args := append(wrapper, binary, "serve")
+	args := slices.Concat(wrapper, []string{binary, "serve"})
 	s := &Server{URL: "http://" + addr, Dir: dir, ended: make(chan struct{}), log: &bytes.Buffer{}}
 	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // it is ended by Kill or Stop
 	s.cmd.Dir = dir
