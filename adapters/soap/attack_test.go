@@ -88,7 +88,11 @@ func TestAttacks(t *testing.T) {
 		{"SA-28 two Security headers", edited("</wsse:Security>", "</wsse:Security><wsse:Security/>"), fault.CodeSyntax, ""},
 		{"SA-28 a second Security header before", edited("<wsse:Security>", "<wsse:Security/><wsse:Security>"), fault.CodeSyntax, ""},
 		{"SA-28 two Headers", edited("</soap:Header>", "</soap:Header><soap:Header/>"), fault.CodeSyntax, ""},
-		{"SA-28 Header after the Body", edited("</soap:Body>", "</soap:Body><soap:Header/>"), fault.CodeSyntax, ""},
+		{"SA-28 a second Header after the Body", edited("</soap:Body>", "</soap:Body><soap:Header/>"), fault.CodeSyntax, ""},
+		{"SA-28 the Header after the Body", func(t *testing.T, _ *harness) []byte {
+			m, header := cutOut(t, message(userCard()), "soap:Header")
+			return replace(t, m, "</soap:Body>", "</soap:Body>"+string(header))
+		}, fault.CodeSyntax, ""},
 		{"SA-28 Security in the Body", func(t *testing.T, _ *harness) []byte {
 			m, security := cutOut(t, message(userCard()), "wsse:Security")
 			return replace(t, m, "</soap:Body>", string(security)+"</soap:Body>")
@@ -113,6 +117,7 @@ func TestAttacks(t *testing.T) {
 		}, fault.CodeMissingHeader, "no Security header"},
 		{"SA-28 an element beside Header and Body", edited("<soap:Body>", `<x:Wrapper xmlns:x="urn:x"/><soap:Body>`), fault.CodeSyntax, ""},
 		{"SA-28 two Bodies", edited("</soap:Body>", "</soap:Body><soap:Body/>"), fault.CodeSyntax, ""},
+		{"SA-28 an empty Body before", edited("<soap:Body>", "<soap:Body/><soap:Body>"), fault.CodeSyntax, ""},
 		{"SA-28 no Body", func(t *testing.T, _ *harness) []byte { m, _ := cutOut(t, message(userCard()), "soap:Body"); return m }, fault.CodeSyntax, ""},
 		{"SA-28 two elements in the Body", edited("</soap:Body>", `<x:Other xmlns:x="urn:x"/></soap:Body>`), fault.CodeSyntax, ""},
 		{"SA-28 no element in the Body", func(t *testing.T, _ *harness) []byte {

@@ -254,6 +254,15 @@ func TestSize(t *testing.T) {
 		h.do(r)
 		tooLarge(t, h)
 	})
+	t.Run("SA-36 nothing is read of a message that announces too much", func(t *testing.T) {
+		h := start()
+		unread := &onlyReader{bytes.NewReader(make([]byte, 64<<10+1))}
+		r := httptest.NewRequest(http.MethodPost, "http://nsp.test/", unread)
+		r.ContentLength = 64<<10 + 1
+		h.do(r)
+		tooLarge(t, h)
+		assert.Equal(t, 64<<10+1, unread.Len())
+	})
 	t.Run("Content-Encoding", func(t *testing.T) {
 		h := newHarness()
 		h.post(message(userCard()), "Content-Encoding", "gzip")

@@ -136,7 +136,7 @@ func (h *harness) build() *soap.Router {
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	schemes := &auth.Schemes{
 		DGWS:           &dgws.Verifier{Trust: dgwstest.Trust(h.anchors...), Now: now, MinRSABits: h.minBits},
-		Administrators: []auth.Administrator{{Role: "NspAdministrator", CVR: "99999902"}},
+		Administrators: []auth.Administrator{{Role: "NspAdministrator", CVR: "99999902"}, {Role: "", CVR: "99999902"}},
 	}
 	read := h.policy
 	read.MinLevel = 4

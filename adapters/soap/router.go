@@ -156,10 +156,9 @@ func (rt *Router) receive(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if timeout == 0 {
 		timeout = defaultReadTimeout
 	}
-	// A deadline of the socket, not of the call. Where the server behind w has none to set, its own timeouts hold.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(timeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	// A deadline of the socket, not of the call: net/http lifts it when the body was read. Where the server behind w has none to set, its own
+	// timeouts hold.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout))
 	var buf bytes.Buffer
 	first := int64(firstRead)
 	if rt.deps.Enter != nil {

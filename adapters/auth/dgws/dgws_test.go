@@ -297,6 +297,14 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestOrganisation: a CVR number comes from an attribute that says it is one, and from nothing else.
+func TestOrganisation(t *testing.T) {
+	c := dgwstest.SystemCard(clock)
+	assert.Equal(t, identity.Organisation{CVR: "99999902", Name: "Testhuset"}, admitted(t, c).Org)
+	c.System[1].Format = "medcom:ynumber"
+	assert.Equal(t, identity.Organisation{Name: "Testhuset", IDs: []identity.OrgID{{Scheme: "medcom:ynumber", Code: "99999902"}}}, admitted(t, c).Org)
+}
+
 func admitted(t *testing.T, c dgwstest.Card) identity.Caller {
 	t.Helper()
 	f := federation()
