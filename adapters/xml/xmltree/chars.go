@@ -54,8 +54,8 @@ func inRanges(r rune, ranges [][2]rune) bool {
 
 // content is what a message holds anywhere; what it does not hold need not be looked for again.
 type content struct {
-	amp, cr, control, bracket, greater bool
-	tags                               int // number of '<'
+	cr, control, greater bool
+	tags                 int // number of '<'
 }
 
 const spaces, highs = 0x2020202020202020, 0x8080808080808080
@@ -92,9 +92,7 @@ func survey(src []byte) (c content, bad int) {
 		}
 	}
 	c.control = below != 0
-	c.amp = bytes.IndexByte(src, '&') >= 0
 	c.cr = c.control && bytes.IndexByte(src, '\r') >= 0
-	c.bracket = bytes.IndexByte(src, ']') >= 0
 	c.tags = bytes.Count(src, []byte{'<'})
 	// Every '<' of markup has its '>'. If there are no more of them, none stands in text.
 	c.greater = bytes.Count(src, []byte{'>'}) != c.tags

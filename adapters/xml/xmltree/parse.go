@@ -2,7 +2,9 @@ package xmltree
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -16,7 +18,8 @@ type parser struct {
 	header    Node // the SOAP Header being read, or None
 	headerEnd int  // where it must have ended; the largest int outside of Headers
 	marks     int  // ds:Signature elements in Headers
-	special   bool // text may hold something that has to be looked at
+	amp       int  // no '&' stands between the last text and here; the largest int if there is no other
+	special   bool // any text may hold CR or '>'
 }
 
 func newTree() *Tree { return &Tree{spaces: make([]Namespace, 0, 64)} }
@@ -51,7 +54,7 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 	t.work = parser{limits: *l, has: has, nodes: min(l.Nodes, max(minNodes, int(int64(l.Nodes)*int64(len(src))/int64(max(l.Bytes, 1)))))}
 	w := &t.work
 	w.headerEnd = math.MaxInt
-	w.special = has.amp || has.cr || has.greater || has.bracket
+	w.special = has.cr || has.greater
 	w.limits.InScope = min(l.InScope, maxSlots-2)
 	w.limits.Attrs, w.limits.Namespaces = min(l.Attrs, 255), min(l.Namespaces, 255)
 	w.limits.Name, w.limits.Prefix, w.limits.URI = min(l.Name, 1<<16-1), min(l.Prefix, 255), min(l.URI, 1<<16-1)
@@ -61,6 +64,7 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 		t.elems = make([]Element, 1, n)
 	}
 	t.src = src
+	t.findAmp(0)
 	t.elems = append(t.elems[:0], Element{})
 	t.attrs = t.attrs[:0]
 	t.names = append(t.names[:0], xmlNS...)
@@ -76,13 +80,8 @@ func (t *Tree) body(i int) error {
 	cur := None
 	for {
 		if i < len(src) && src[i] != '<' {
-			end := bytes.IndexByte(src[i:], '<')
-			if end < 0 {
-				end = len(src)
-			} else {
-				end += i
-			}
-			if w.nodes--; w.special || cur == None || w.nodes < 0 {
+			end := nextTag(src, i)
+			if w.nodes--; w.amp < end || w.special || cur == None || w.nodes < 0 {
 				if err := t.text(cur, i, end); err != nil {
 					return err
 				}
@@ -136,6 +135,39 @@ func (t *Tree) body(i int) error {
 	return nil
 }
 
+// ones has a one in each octet.
+const ones = 0x0101010101010101
+
+// zeros returns the high bit of the lowest octet of w that is zero, and perhaps of octets above it.
+func zeros(w uint64) uint64 { return (w - ones) &^ w & highs }
+
+// nextTag returns the offset of the next '<' from i, or the length of src.
+func nextTag(src []byte, i int) int {
+	for stop := min(i+32, len(src)-8); i <= stop; i += 8 { // most texts are short
+		if found := zeros(binary.LittleEndian.Uint64(src[i:]) ^ '<'*ones); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	if n := bytes.IndexByte(src[i:], '<'); n >= 0 {
+		return i + n
+	}
+	return len(src)
+}
+
+// nextOf returns the offset of the next of three octets from i, or the length of src.
+func nextOf(src []byte, i int, a, b, c byte) int {
+	wa, wb, wc := uint64(a)*ones, uint64(b)*ones, uint64(c)*ones
+	for ; i+8 <= len(src); i += 8 {
+		w := binary.LittleEndian.Uint64(src[i:])
+		if found := zeros(w^wa) | zeros(w^wb) | zeros(w^wc); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	for ; i < len(src) && src[i] != a && src[i] != b && src[i] != c; i++ {
+	}
+	return i
+}
+
 // text takes the octets between two tags.
 func (t *Tree) text(cur Node, from, to int) error {
 	w := &t.work
@@ -151,7 +183,11 @@ func (t *Tree) text(cur Node, from, to int) error {
 		return fail(Limit, from, "more nodes than allowed")
 	}
 	raw, flags := t.src[from:to], Flags(0)
-	if w.has.amp && bytes.IndexByte(raw, '&') >= 0 {
+	if w.amp < from {
+		t.findAmp(from)
+	}
+	if w.amp < to {
+		t.findAmp(to)
 		if bad := badReference(raw); bad >= 0 {
 			return fail(Syntax, from+bad, "reference to an undefined entity or character")
 		}
@@ -161,13 +197,21 @@ func (t *Tree) text(cur Node, from, to int) error {
 		flags |= Decode
 	}
 	if w.has.greater && bytes.IndexByte(raw, '>') >= 0 {
-		if w.has.bracket && bytes.Contains(raw, []byte(cdataEnd)) {
+		if bytes.Contains(raw, []byte(cdataEnd)) {
 			return fail(Syntax, from, "]]> in text")
 		}
 		flags |= RawGreater
 	}
 	t.elems[cur].Flags |= flags
 	return nil
+}
+
+// findAmp finds the next '&' from i.
+func (t *Tree) findAmp(i int) {
+	t.work.amp = math.MaxInt
+	if n := bytes.IndexByte(t.src[i:], '&'); n >= 0 {
+		t.work.amp = i + n
+	}
 }
 
 func badReference(raw []byte) int {
@@ -228,7 +272,7 @@ func (t *Tree) endTag(cur Node, i int) (int, error) {
 	src, e := t.src, &t.elems[cur]
 	n := int(e.NameLen())
 	k := i + 2 + n
-	if k >= len(src) || string(src[i+2:k]) != string(src[int(e.Start)+1:int(e.Start)+1+n]) {
+	if k >= len(src) || !same(src, i+2, int(e.Start)+1, n) {
 		return 0, fail(Syntax, i, "end tag that does not match")
 	}
 	if src[k] != '>' {
@@ -248,6 +292,16 @@ func (t *Tree) endTag(cur Node, i int) (int, error) {
 	return k + 1, nil
 }
 
+// same reports whether the n octets at i and at j are the same.
+func same(src []byte, i, j, n int) bool {
+	if n > 16 || n < 8 {
+		return string(src[i:i+n]) == string(src[j:j+n])
+	}
+	a, b := src[i:i+n], src[j:j+n]
+	return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
+		binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
+}
+
 // leave ends the scope of element n.
 func (t *Tree) leave(n Node, e *Element) {
 	e.Last = Node(len(t.elems) - 1)
@@ -260,37 +314,66 @@ func (t *Tree) leave(n Node, e *Element) {
 	t.work.depth--
 }
 
-// name scans a qualified name at i. It returns its end and the length of the prefix, 0 for none; end is i if there is no name.
+// name scans a qualified name at i. It returns its end and the length of the prefix, 0 for none.
 func (t *Tree) name(i int) (end, prefix int, err error) {
-	src := t.src
-	part := i // start of the prefix or of the local part
-	for k := i; ; {
-		for k < len(src) && class[src[k]]&nameChar != 0 {
-			k++
-		}
-		if k < len(src) && src[k] >= utf8.RuneSelf {
-			r, n := utf8.DecodeRune(src[k:])
-			if !inRanges(r, startRunes[:]) && (k == part || !inRanges(r, nameRunes[:])) {
-				return 0, 0, fail(Syntax, k, "character that is not allowed in a name")
-			}
-			k += n
-			continue
-		}
-		if k == part || class[src[part]]&startChar == 0 && src[part] < utf8.RuneSelf {
-			return 0, 0, fail(Syntax, k, "name expected")
-		}
-		if k < len(src) && src[k] == ':' && part == i {
-			prefix = k - i
-			k++
-			part = k
-			continue
-		}
-		if k-i > t.work.limits.Name {
-			return 0, 0, fail(Limit, i, "name longer than allowed")
-		}
-		if prefix > t.work.limits.Prefix {
+	k, err := t.part(i)
+	if err != nil {
+		return 0, 0, err
+	}
+	if k < len(t.src) && t.src[k] == ':' {
+		if prefix = k - i; prefix > t.work.limits.Prefix {
 			return 0, 0, fail(Limit, i, "prefix longer than allowed")
 		}
-		return k, prefix, nil
+		end, err = t.localName(i, k+1)
+		return end, prefix, err
 	}
+	if k-i > t.work.limits.Name {
+		return 0, 0, fail(Limit, i, "name longer than allowed")
+	}
+	return k, 0, nil
+}
+
+// localName scans the local part at k of a qualified name that begins at i.
+func (t *Tree) localName(i, k int) (end int, err error) {
+	if end, err = t.part(k); err == nil && end-i > t.work.limits.Name {
+		return 0, fail(Limit, i, "name longer than allowed")
+	}
+	return end, err
+}
+
+// part scans a prefix or a local name at i (NCName) and returns its end.
+func (t *Tree) part(i int) (end int, err error) {
+	src, k := t.src, i
+	for {
+		if k+8 <= len(src) {
+			// Octets are letters in most names: eight are looked at together, and the first that is none alone.
+			w := binary.LittleEndian.Uint64(src[k:])
+			small := (w | spaces) &^ highs
+			if other := (^(small + 0x1F1F1F1F1F1F1F1F) | (small + 0x0505050505050505) | w) & highs; other != 0 {
+				k += bits.TrailingZeros64(other) >> 3
+			} else {
+				k += 8
+				continue
+			}
+		}
+		if k >= len(src) {
+			break
+		}
+		if class[src[k]]&nameChar != 0 {
+			k++
+			continue
+		}
+		if src[k] < utf8.RuneSelf {
+			break
+		}
+		r, n := utf8.DecodeRune(src[k:])
+		if !inRanges(r, startRunes[:]) && (k == i || !inRanges(r, nameRunes[:])) {
+			return 0, fail(Syntax, k, "character that is not allowed in a name")
+		}
+		k += n
+	}
+	if k == i || class[src[i]]&startChar == 0 && src[i] < utf8.RuneSelf {
+		return 0, fail(Syntax, k, "name expected")
+	}
+	return k, nil
 }

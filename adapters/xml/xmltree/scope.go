@@ -37,6 +37,15 @@ type recent struct {
 	len uint8 // 0 for none
 }
 
+// again returns the namespace and length of the prefix at offset at, if it is the one that was resolved last and its colon follows.
+func (s *scope) again(src []byte, at int) (ns uint32, n int) {
+	l := &s.last
+	if at+9 > len(src) || binary.LittleEndian.Uint64(src[at:])&(1<<(8*l.len)-1) != l.key || src[at+int(l.len)] != ':' {
+		return 0, 0
+	}
+	return l.ns, int(l.len)
+}
+
 // resolve returns the namespace that the prefix of n octets is bound to, 0 for none.
 func (s *scope) resolve(src []byte, at, n int) uint32 {
 	if n > 8 || at+8 > len(src) {

@@ -5,7 +5,13 @@ import "bytes"
 // startTag takes the start tag at i and adds its element as a child of parent. It returns the offset past its '>'.
 func (t *Tree) startTag(parent Node, i int) (int, error) {
 	src, w := t.src, &t.work
-	k, prefix, err := t.name(i + 1)
+	ns, prefix := t.scope.again(src, i+1)
+	k, err := 0, error(nil)
+	if ns != 0 {
+		k, err = t.localName(i+1, i+2+prefix)
+	} else {
+		k, prefix, err = t.name(i + 1)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -21,7 +27,10 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 	n := len(t.elems)
 	t.elems = t.elems[:n+1] // begin made room for every '<'
 	e := &t.elems[n]
-	*e = Element{Start: uint32(i), Parent: parent, Last: Node(n), Attr: uint32(len(t.attrs)), PrefixLen: uint8(prefix), LocalLen: uint16(k - i - 1 - prefix)}
+	e.Start, e.Close, e.End = uint32(i), 0, 0
+	e.Parent, e.Last = parent, Node(n)
+	e.Attr, e.Attrs, e.Decls, e.Flags = uint32(len(t.attrs)), 0, 0, 0
+	e.PrefixLen, e.LocalLen = uint8(prefix), uint16(k-i-1-prefix)
 	if prefix > 0 {
 		e.LocalLen--
 	}
@@ -39,11 +48,15 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 		e.Close, e.End = uint32(k), uint32(k)
 	}
 	e.Scope = t.scope.newest
-	if prefix == 0 {
-		e.NS = t.scope.byName
-	} else if e.NS = t.scope.resolve(src, i+1, prefix); e.NS == 0 {
-		return 0, fail(Syntax, i+1, "undeclared prefix")
+	switch {
+	case prefix == 0:
+		ns = t.scope.byName
+	case ns == 0 || e.Decls > 0:
+		if ns = t.scope.resolve(src, i+1, prefix); ns == 0 {
+			return 0, fail(Syntax, i+1, "undeclared prefix")
+		}
 	}
+	e.NS = ns
 	if e.Flags&Prefixed != 0 || e.Attrs > 1 {
 		if err := t.resolveAttributes(e); err != nil {
 			return 0, err
@@ -116,7 +129,10 @@ func (t *Tree) attributes(e *Element, k int) (int, error) {
 		if src[at] == 'x' && (prefix == 5 || prefix == 0 && end-at == 5) && string(src[at:at+5]) == "xmlns" {
 			err = t.declare(e, at, end, from, to, special)
 		} else {
-			err = t.attribute(e, Attribute{Name: uint32(at), Value: uint32(from), Len: uint32(to - from), PrefixLen: uint8(prefix), Special: special}, end)
+			var a *Attribute
+			if a, err = t.attribute(e, at, end, prefix); err == nil {
+				a.Value, a.Len, a.Special = uint32(from), uint32(to-from), special
+			}
 		}
 		if err != nil {
 			return 0, err
@@ -151,52 +167,58 @@ func (t *Tree) value(e *Element, k int) (from, to int, special bool, err error) 
 	}
 	quote := src[k]
 	from = k + 1
-	n := bytes.IndexByte(src[from:], quote)
-	if n < 0 {
-		return 0, 0, false, fail(Syntax, k, "attribute value without end")
-	}
-	if n > w.limits.AttrValue {
-		return 0, 0, false, fail(Limit, k, "attribute value longer than allowed")
-	}
-	raw := src[from : from+n]
-	if bytes.IndexByte(raw, '<') >= 0 {
-		return 0, 0, false, fail(Syntax, k, "'<' in an attribute value")
-	}
-	if w.has.amp && bytes.IndexByte(raw, '&') >= 0 {
-		if bad := badReference(raw); bad >= 0 {
-			return 0, 0, false, fail(Syntax, from+bad, "reference to an undefined entity or character")
+	for to = from; ; to++ {
+		if to = nextOf(src, to, quote, '<', '&'); to == len(src) {
+			return 0, 0, false, fail(Syntax, k, "attribute value without end")
+		}
+		if src[to] != '&' {
+			break
 		}
 		special = true
 	}
-	if !special && (w.has.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0) {
+	if src[to] == '<' {
+		return 0, 0, false, fail(Syntax, k, "'<' in an attribute value")
+	}
+	raw := src[from:to]
+	if len(raw) > w.limits.AttrValue {
+		return 0, 0, false, fail(Limit, k, "attribute value longer than allowed")
+	}
+	if special {
+		if bad := badReference(raw); bad >= 0 {
+			return 0, 0, false, fail(Syntax, from+bad, "reference to an undefined entity or character")
+		}
+	}
+	if w.has.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0 {
 		special = true
 	}
 	if special {
 		e.Flags |= TagForm
 	}
-	return from, from + n, special, nil
+	return from, to, special, nil
 }
 
-// attribute adds a to the element.
-func (t *Tree) attribute(e *Element, a Attribute, end int) error {
+// attribute adds an attribute to e, whose name stands from at to end.
+func (t *Tree) attribute(e *Element, at, end, prefix int) (*Attribute, error) {
 	if int(e.Attrs) >= t.work.limits.Attrs {
-		return fail(Limit, int(a.Name), "more attributes than allowed")
+		return nil, fail(Limit, at, "more attributes than allowed")
 	}
 	e.Attrs++
-	local := int(a.Name)
-	if a.PrefixLen > 0 {
-		local += int(a.PrefixLen) + 1
+	local := at
+	if prefix > 0 {
+		local += prefix + 1
 		e.Flags |= Prefixed
 	}
-	a.LocalLen = uint16(end - local)
-	if c := t.src[local : local+2]; a.LocalLen == 2 && c[0]|0x20 == 'i' && c[1]|0x20 == 'd' {
+	if end == local+2 && t.src[local]|0x20 == 'i' && t.src[local+1]|0x20 == 'd' {
 		e.Flags |= hasID
 	}
-	if len(t.attrs) == cap(t.attrs) {
+	n := len(t.attrs)
+	if n == cap(t.attrs) {
 		t.growAttributes(local)
 	}
-	t.attrs = append(t.attrs, a)
-	return nil
+	t.attrs = t.attrs[:n+1]
+	a := &t.attrs[n]
+	a.Name, a.NS, a.LocalLen, a.PrefixLen = uint32(at), 0, uint16(end-local), uint8(prefix)
+	return a, nil
 }
 
 // growAttributes makes room for all attributes that can still come: each has its '=' and at least 5 octets.
