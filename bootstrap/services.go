@@ -2,8 +2,12 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/adapters/auth/dgws"
@@ -98,6 +102,54 @@ func (s *server) tokenService(federation devfed.Federation) ([]Mount, error) {
 	}
 	service := handler.Service()
 	return []Mount{{Path: stsws.PathNew, Service: service}, {Path: stsws.Path, Service: service}}, nil
+}
+
+// mount returns the handler of all services, of their health, and in development of the federation's certificates.
+func (s *server) mount(mounts []Mount) http.Handler {
+	var services []string
+	for _, m := range mounts {
+		services = append(services, m.Service.Name)
+	}
+	deps := soap.Deps{
+		Gate: &admitting.Gate{Audit: s.audit, Units: s.stores.units, Now: s.opt.Now, Log: s.log},
+		Now:  s.opt.Now, NewID: s.opt.NewID, Log: s.log, PublicURL: s.cfg.HTTP.PublicURL, TrustedProxies: s.cfg.HTTP.TrustedProxies,
+		ReadTimeout: s.cfg.HTTP.ReadTimeout, CallTimeout: s.cfg.HTTP.CallTimeout,
+		Enter: newPlaces(services, &s.cfg, s.metrics.InFlight).enter, Observe: s.observe,
+	}
+	e := echo.New()
+	routers := map[string]http.Handler{}
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		code := http.StatusInternalServerError
+		var known *echo.HTTPError
+		if errors.As(err, &known) {
+			code = known.Code
+		}
+		router := routers[c.Request().URL.Path]
+		switch {
+		case c.Response().Committed:
+		case code == http.StatusMethodNotAllowed && router != nil: // a method that HTTP does not define: the service has a fault for it
+			router.ServeHTTP(c.Response(), c.Request())
+		default:
+			_ = c.String(code, http.StatusText(code)+"\n") // a client that went away hears nothing
+		}
+	}
+	roots := map[string]bool{}
+	for _, m := range mounts {
+		router := soap.NewRouter(m.Service, deps)
+		routers[m.Path] = router
+		e.Any(m.Path, echo.WrapHandler(router))
+		s.paths = append(s.paths, m.Path)
+		if r := root(m.Path); !roots[r] {
+			roots[r] = true
+			for path, h := range s.health.Handlers(r) {
+				e.Match([]string{http.MethodGet, http.MethodHead}, "/"+r+path, echo.WrapHandler(h))
+			}
+		}
+	}
+	if s.federation != nil {
+		e.Any("/federation/*", echo.WrapHandler(s.federation.Handler()))
+	}
+	return e
 }
 
 // root returns the first part of a path, below which the health of its service is served.

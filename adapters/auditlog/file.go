@@ -216,7 +216,8 @@ func (l *File) run() {
 			l.check()
 		case answer := <-l.reopens:
 			l.file.close()
-			answer <- l.check()
+			l.check()
+			answer <- l.Ready(context.Background())
 		case <-l.stop:
 			for group = l.collect(group[:0]); len(group) > 0; group = l.collect(group[:0]) {
 				buf = l.write(group, buf)
@@ -294,7 +295,7 @@ func (l *File) step(group []*pending, buf []byte) (n int, _ []byte, err error) {
 }
 
 // check looks at file, directory and free space, and remembers whether the log is ready.
-func (l *File) check() error {
+func (l *File) check() {
 	now := l.opt.Now()
 	err := l.file.check(now)
 	if err == nil {
@@ -313,7 +314,6 @@ func (l *File) check() error {
 	} else if l.broken.Swap(nil) != nil {
 		l.opt.Log.Info("audit log can be written again")
 	}
-	return err
 }
 
 // fail remembers why the log is not ready and reports the first cause.

@@ -11,6 +11,6 @@ type versionCommand struct{}
 // Run prints the version.
 func (versionCommand) Run(s streams) error {
 	b := telemetry.ReadBuild()
-	fmt.Fprintf(s.out, "%s %s\n", b.Of("nspd"), b.Go)
-	return nil
+	_, err := fmt.Fprintf(s.out, "%s %s\n", b.Of("nspd"), b.Go)
+	return err
 }
