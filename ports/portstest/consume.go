@@ -33,7 +33,7 @@ func Consume(t *testing.T, open func(*testing.T) Backend) {
 	t.Run("nothing is lost or doubled on the way from the log to the store", func(t *testing.T) {
 		b, ctx := open(t), bounded(t)
 		require.NoError(t, b.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
-		const producers, bulks, size = 8, 10, 25
+		const producers, bulks, size = 8, 6, 25
 		var wg sync.WaitGroup
 		for p := range producers {
 			wg.Go(func() {

@@ -148,7 +148,7 @@ func logStoreStore(t *testing.T, open OpenLogStore) {
 		assert.Equal(t, []minlog.Count{{Day: calendar.DayOf(noon), System: "FMK", CVR: "33257872", Stored: 3}}, days(ctx, t, s))
 	})
 
-	for _, n := range []int{1, 1001, 5000} {
+	for _, n := range []int{1, 100, 2001} {
 		t.Run(fmt.Sprintf("Store of %d registrations keeps each once, also when stored again", n), func(t *testing.T) {
 			s, _ := open(t)
 			ctx := bounded(t)
@@ -488,12 +488,12 @@ func logStoreExpire(t *testing.T, open OpenLogStore) {
 	t.Run("Expire of many rows ends, in steps", func(t *testing.T) {
 		s, _ := open(t)
 		ctx := bounded(t)
-		rs := make([]minlog.Registration, 12_500)
+		rs := make([]minlog.Registration, 4_500)
 		for i := range rs {
 			rs[i] = registration(i, citizen, noon.Add(time.Duration(i)*time.Second), 0)
 		}
 		keep(ctx, t, s, rs...)
-		require.Equal(t, int64(12_400), expire(ctx, t, s, noon.Add(12_399*time.Second)))
+		require.Equal(t, int64(4_400), expire(ctx, t, s, noon.Add(4_399*time.Second)))
 		assert.Len(t, find(ctx, t, s, minlog.Query{}), 100)
 	})
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a suite waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // errBoom is what the suites' own callbacks fail with.
 var errBoom = errors.New("boom")

@@ -175,7 +175,7 @@ func remove(m map[minlog.Key][]minlog.Cursor, key minlog.Key, c minlog.Cursor) {
 }
 
 // expireChunk is how many rows one Expire removes.
-const expireChunk = 10_000
+const expireChunk = 2_000
 
 func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error) {
 	err = s.db.write(ctx, func(u *unit) error {

@@ -56,6 +56,8 @@ func (l messageLog) next(ctx context.Context, where place, from, to int64, opt m
 	}
 }
 
+const readRecords = "SELECT off, appended_at, key, headers, value FROM log_record WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off LIMIT ?"
+
 // at returns the records from..to that are there.
 func (l messageLog) at(ctx context.Context, where place, from, to int64, limit int) (messagelog.Batch, error) {
 	if limit <= 0 {
@@ -77,8 +79,7 @@ func (l messageLog) at(ctx context.Context, where place, from, to int64, limit i
 		r.Headers, err = headersFrom(headers)
 		batch.Records = append(batch.Records, r)
 		return err
-	}, "SELECT off, appended_at, key, headers, value FROM log_record WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off LIMIT ?",
-		string(where.Topic), where.Part, from, to, limit)
+	}, readRecords, string(where.Topic), where.Part, from, to, limit)
 	if err != nil {
 		return batch, fmt.Errorf("read the message log: %w", translate(err))
 	}

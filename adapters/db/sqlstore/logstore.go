@@ -198,8 +198,8 @@ func (t *tx) bury(p minlog.Partition, letters []minlog.DeadLetter) error {
 	return t.orm.WithContext(t.ctx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(rows, chunk).Error
 }
 
-// expireChunk is how many rows one Expire removes.
-const expireChunk = 10_000
+// expireChunk is how many rows one Expire removes: about a tenth of a second.
+const expireChunk = 2_000
 
 // Expire removes at most expireChunk rows, so that nobody waits long for the transaction that writes.
 func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error) {

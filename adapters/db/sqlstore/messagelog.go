@@ -212,7 +212,7 @@ func (a topicAdmin) Topics(ctx context.Context) (map[messagelog.Topic]int, error
 }
 
 // trimChunk is how many records one transaction deletes, so that nobody waits long for the one that writes.
-const trimChunk = 10_000
+const trimChunk = 5_000
 
 // Trim deletes in several transactions, unless it joins a unit of work.
 func (a topicAdmin) Trim(ctx context.Context, t messagelog.Topic, part int, before int64) error {

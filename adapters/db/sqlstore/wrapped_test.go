@@ -22,6 +22,9 @@ func TestWrappersKeepTheContract(t *testing.T) {
 		})
 	})
 	t.Run("log store", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("as long as the suite without the wrapper")
+		}
 		portstest.LogStore(t, func(t *testing.T) (ports.LogStore, ports.UnitOfWork) {
 			db := opened(t)
 			return &portstest.FailingLogStore{Log: db.LogStore()}, &portstest.FailingUnitOfWork{Units: db.Units()}
