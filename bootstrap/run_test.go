@@ -180,13 +180,15 @@ func TestRunServes(t *testing.T) {
 func TestRunFails(t *testing.T) {
 	run := func(t *testing.T, cfg Config) error {
 		t.Helper()
-		return Run(t.Context(), cfg, Options{Stderr: io.Discard})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		return Run(ctx, cfg, Options{Stderr: io.Discard, Ready: func(Started) { cancel() }})
 	}
 	t.Run("OC-13 data directory in use", func(t *testing.T) {
 		dir := dataDir(t)
 		s := startServer(t, testConfig(t, dir), Options{})
 		err := run(t, testConfig(t, dir))
-		require.Error(t, err)
+		require.ErrorContains(t, err, "lock data directory")
 		assert.Equal(t, ExitResource, ExitCode(err))
 		code, _ := fetch(t, "GET", s.admin+"/readyz", "")
 		assert.Equal(t, 200, code, "the first is unharmed")
@@ -196,7 +198,7 @@ func TestRunFails(t *testing.T) {
 		logs := Setting{Key: "audit.dir", Value: t.TempDir()}
 		s := startServer(t, testConfig(t, dataDir(t), logs), Options{})
 		err := run(t, testConfig(t, dataDir(t), logs))
-		require.Error(t, err)
+		require.ErrorContains(t, err, "lock log")
 		assert.Equal(t, ExitResource, ExitCode(err))
 		require.NoError(t, s.stop())
 	})
