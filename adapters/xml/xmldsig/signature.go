@@ -75,12 +75,8 @@ func ReadEnveloped(t *xmltree.Tree, assertion xmltree.Node) (Signature, error) {
 	if s.count != 1 {
 		return Signature{}, structure("not one Reference")
 	}
-	r := &s.refs[0]
-	if r.target != assertion {
+	if s.refs[0].target != assertion { // which holds the signature: the transform enveloped-signature is there
 		return Signature{}, structure("Reference to something else than the assertion")
-	}
-	if r.skip != s.node {
-		return Signature{}, structure("no enveloped-signature transform")
 	}
 	return s, nil
 }
@@ -203,7 +199,7 @@ func (s *Signature) readReference(n xmltree.Node) (r reference, err error) {
 		return r, algorithm("digest method")
 	}
 	if t.Inside(s.node, r.target) && r.skip == xmltree.None {
-		return r, structure("Reference to something that holds the signature")
+		return r, structure("Reference to something that holds the signature, without enveloped-signature")
 	}
 	if t.Inside(r.target, s.node) {
 		return r, structure("Reference into the signature")

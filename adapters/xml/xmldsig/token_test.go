@@ -117,6 +117,12 @@ func TestToken(t *testing.T) {
 		der, ok := got.TokenCertificate()
 		require.True(t, ok)
 		require.NotEmpty(t, der)
+
+		moved := strings.Replace(string(signed), bst, "", 1)
+		moved = strings.Replace(moved, "<Registrations ", bst+"<Registrations ", 1)
+		_, got, _, err = checkMessage(t, []byte(moved))
+		require.ErrorIs(t, err, xmldsig.ErrStructure, "SA-31 a token outside of Security")
+		require.Equal(t, 0, got.References())
 	})
 }
 
