@@ -77,6 +77,6 @@ func welcome(w io.Writer, at bootstrap.Started) {
 		}
 		fmt.Fprintf(&b, "\nThe first calls, from another terminal:\n\n  nspd call minlog register --as epj%s\n  nspd call minlog lookup --as laege%s\n", flags, flags)
 	}
-	b.WriteString("\nStop with Ctrl-C.\n\n")
+	b.WriteString("\nStop with Ctrl-C; a second one stops at once.\n\n")
 	_, _ = io.WriteString(w, b.String()) // nobody has to read it
 }
