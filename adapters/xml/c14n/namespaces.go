@@ -148,13 +148,13 @@ func (p *printer) compare(a, b *xmltree.Attribute) int {
 }
 
 // attributes writes the attributes of e. The apex of inclusive canonical form has those of the prefix xml from its ancestors too.
-func (p *printer) attributes(n xmltree.Node, e *xmltree.Element, apex bool) {
+func (p *printer) attributes(e *xmltree.Element, apex bool) {
 	p.order = p.order[:0]
 	for i := range uint32(e.Attrs) {
 		p.order = append(p.order, &p.attrs[e.Attr+i])
 	}
 	if apex && p.o.Method == Inclusive {
-		for n = e.Parent; n != xmltree.None; n = p.elems[n].Parent {
+		for n := e.Parent; n != xmltree.None; n = p.elems[n].Parent {
 			outer := &p.elems[n]
 			for i := range uint32(outer.Attrs) {
 				if a := &p.attrs[outer.Attr+i]; a.NS == xmltree.XML {

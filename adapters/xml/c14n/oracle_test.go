@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -28,7 +29,7 @@ func canonical(t testing.TB, src []byte, o c14n.Options) []byte {
 	defer tree.Release()
 	var b bytes.Buffer
 	err = c14n.Write(&b, tree, tree.Root(), o)
-	if err == c14n.ErrBudget { // tiny documents with long namespace names
+	if errors.Is(err, c14n.ErrBudget) { // tiny documents with long namespace names
 		return nil
 	}
 	require.NoError(t, err)
@@ -53,7 +54,7 @@ func TestLikeXmllint(t *testing.T) {
 	}
 	require.Greater(t, len(docs), 1000)
 	for flag, method := range map[string]c14n.Method{"--exc-c14n": c14n.Exclusive, "--c14n": c14n.Inclusive} {
-		out, said, err := xmltest.Run(xmllint, append([]string{"--nonet", flag}, files...)...)
+		out, said, err := xmltest.Run(t, xmllint, append([]string{"--nonet", flag}, files...)...)
 		require.NoError(t, err, said)
 		for i, doc := range docs {
 			got := canonical(t, doc, c14n.Options{Method: method})
@@ -119,7 +120,7 @@ func TestLikeXmlsec(t *testing.T) {
 	file, key := filepath.Join(dir, "doc.xml"), filepath.Join(dir, "key.pem")
 	require.NoError(t, os.WriteFile(file, []byte(doc.String()), 0o600))
 	require.NoError(t, os.WriteFile(key, xmltest.KeyPEM(t, xmltest.Key(t, 0)), 0o600))
-	out, said, err := xmltest.Run(xmlsec, "--sign", "--privkey-pem", key, file)
+	out, said, err := xmltest.Run(t, xmlsec, "--sign", "--privkey-pem", key, file)
 	require.NoError(t, err, said)
 
 	tree, err := xmltree.Parse(out, xmltree.DefaultLimits(64<<20))

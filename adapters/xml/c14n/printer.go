@@ -73,7 +73,7 @@ func (p *printer) element(apex xmltree.Node) {
 			continue
 		}
 		mark := len(p.undo)
-		p.startTag(n, e, n == apex)
+		p.startTag(e, n == apex)
 		if e.Last == n {
 			p.endTag(e, mark)
 			continue
@@ -92,8 +92,8 @@ func (p *printer) pop() {
 	p.endTag(&p.elems[top.node], top.undo)
 }
 
-// startTag writes the start tag of n; of <name/> all.
-func (p *printer) startTag(n xmltree.Node, e *xmltree.Element, apex bool) {
+// startTag writes the start tag of e; of <name/> all.
+func (p *printer) startTag(e *xmltree.Element, apex bool) {
 	p.collect(e, apex)
 	nameEnd := e.Start + 1 + e.NameLen()
 	asWritten := e.Flags&xmltree.TagForm == 0 && (e.Attrs < 2 || p.sorted(e)) && !(apex && p.o.Method == Inclusive)
@@ -104,7 +104,7 @@ func (p *printer) startTag(n xmltree.Node, e *xmltree.Element, apex bool) {
 		p.namespaces(apex)
 	}
 	if !asWritten {
-		p.attributes(n, e, apex)
+		p.attributes(e, apex)
 		p.string(">")
 		p.from = e.Content
 	}

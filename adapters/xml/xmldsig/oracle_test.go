@@ -54,7 +54,7 @@ func TestXmlsec(t *testing.T) {
 	cert, key := file("cert.pem", xmltest.CertificatePEM(t, xmltest.Key(t, 0))), file("key.pem", xmltest.KeyPEM(t, xmltest.Key(t, 0)))
 	ids := []string{"--id-attr:id", xmltest.SAML + ":Assertion", "--id-attr:Id", xmltest.WSU + ":Timestamp", "--id-attr:Id", xmltest.SOAP + ":Body"}
 	verify := func(src []byte) error {
-		_, said, err := xmltest.Run(xmlsec, append(append([]string{"--verify", "--pubkey-cert-pem", cert, "--enabled-key-data", "rsa"}, ids...), file("message.xml", src))...)
+		_, said, err := xmltest.Run(t, xmlsec, append(append([]string{"--verify", "--pubkey-cert-pem", cert, "--enabled-key-data", "rsa"}, ids...), file("message.xml", src))...)
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, said)
 		}
@@ -89,7 +89,7 @@ func TestXmlsec(t *testing.T) {
 					`<ds:Reference URI="#IDCard"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="` + method +
 					`"/></ds:Transforms><ds:DigestMethod Algorithm="` + hash[1] + `"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature>`
 				src := xmltest.Envelope(strings.Replace(xmltest.Card, "</saml:Assertion>", template+"</saml:Assertion>", 1), 2)
-				out, said, err := xmltest.Run(xmlsec, append(append([]string{"--sign", "--privkey-pem", key}, ids...), file("template.xml", src))...)
+				out, said, err := xmltest.Run(t, xmlsec, append(append([]string{"--sign", "--privkey-pem", key}, ids...), file("template.xml", src))...)
 				require.NoError(t, err, said)
 				require.NoError(t, check(t, out, xmldsig.Algorithms{}))
 				require.ErrorIs(t, check(t, bytes.Replace(out, []byte(victim), []byte(attacker), 1), xmldsig.Algorithms{}), xmldsig.ErrDigest)

@@ -130,14 +130,12 @@ func TestToken(t *testing.T) {
 func rewrite(t testing.TB, transforms string, o c14n.Options) []byte {
 	t.Helper()
 	signed := string(tokenMessage(t, xmltest.Card+reference))
-	start := strings.Index(signed, "<ds:Transforms>") + len("<ds:Transforms>")
-	signed = signed[:start] + transforms + signed[strings.Index(signed, "</ds:Transforms>"):]
+	signed = fill(t, signed, "ds:Transforms", transforms)
 	tree := parse(t, []byte(signed))
 	var form bytes.Buffer
 	require.NoError(t, c14n.Write(&form, tree, card(tree), o))
 	sum := sha256.Sum256(form.Bytes())
-	start = strings.Index(signed, "<ds:DigestValue>") + len("<ds:DigestValue>")
-	signed = signed[:start] + base64.StdEncoding.EncodeToString(sum[:]) + signed[strings.Index(signed, "</ds:DigestValue>"):]
+	signed = fill(t, signed, "ds:DigestValue", base64.StdEncoding.EncodeToString(sum[:]))
 
 	tree = parse(t, []byte(signed))
 	signature := tree.Child(tree.Parent(card(tree)), xmltest.DS, "Signature")
@@ -146,8 +144,17 @@ func rewrite(t testing.TB, transforms string, o c14n.Options) []byte {
 	sum = sha256.Sum256(form.Bytes())
 	value, err := xmltest.SignWith(xmltest.Key(t, 0))(crypto.SHA256, sum[:])
 	require.NoError(t, err)
-	start = strings.Index(signed, "<ds:SignatureValue>") + len("<ds:SignatureValue>")
-	return []byte(signed[:start] + base64.StdEncoding.EncodeToString(value) + signed[strings.Index(signed, "</ds:SignatureValue>"):])
+	return []byte(fill(t, signed, "ds:SignatureValue", base64.StdEncoding.EncodeToString(value)))
+}
+
+// fill puts content into the first element of this name.
+func fill(t testing.TB, doc, name, content string) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(doc, "<"+name+">")
+	require.True(t, ok)
+	_, after, ok := strings.Cut(rest, "</"+name+">")
+	require.True(t, ok)
+	return before + "<" + name + ">" + content + "</" + name + ">" + after
 }
 
 func TestTokenForms(t *testing.T) {

@@ -49,7 +49,8 @@ func TestMisuse(t *testing.T) {
 	w.Start("a")
 	w.Text("t")
 	assert.Panics(t, func() { w.Attr("a", "b") }, "Attr after content")
-	assert.Panics(t, func() { w.Start("a", "name without value") })
+	odd := []string{"name without value"}
+	assert.Panics(t, func() { w.Start("a", odd...) })
 }
 
 // Whatever is written reads back as it was, and stands in canonical form already.

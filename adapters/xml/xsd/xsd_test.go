@@ -69,8 +69,8 @@ func TestDateTimeLikeRFC3339(t *testing.T) {
 }
 
 func TestParseBoolean(t *testing.T) {
-	for in, want := range map[string]bool{"true": true, "1": true, " false\n": false, "0": false} {
-		got, err := ParseBoolean(in)
+	for in, want := range map[string]bool{"true": true, "1": true, "false": false, "0": false} {
+		got, err := ParseBoolean(" \t" + in + "\r\n")
 		require.NoError(t, err, in)
 		assert.Equal(t, want, got, in)
 	}
@@ -81,8 +81,8 @@ func TestParseBoolean(t *testing.T) {
 }
 
 func TestParseInt(t *testing.T) {
-	for in, want := range map[string]int{"0": 0, "+7": 7, "-7": -7, " 0042 ": 42, "2147483647": 2147483647, "-2147483648": -2147483648} {
-		got, err := ParseInt(in)
+	for in, want := range map[string]int{"0": 0, "+7": 7, "-7": -7, "0042": 42, "2147483647": 2147483647, "-2147483648": -2147483648} {
+		got, err := ParseInt(" \t" + in + "\r\n")
 		require.NoError(t, err, in)
 		assert.Equal(t, want, got, in)
 	}

@@ -37,9 +37,10 @@ func Tool(t testing.TB, name string) string {
 }
 
 // Run runs a command and returns its standard output, and its error with what it said.
-func Run(name string, args ...string) ([]byte, string, error) {
+func Run(t testing.TB, name string, args ...string) ([]byte, string, error) {
+	t.Helper()
 	var out, said bytes.Buffer
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	err := cmd.Run()
 	return out.Bytes(), said.String(), err
