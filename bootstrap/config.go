@@ -219,7 +219,7 @@ func (c *Config) Validate() error {
 			"development trusts keys that anybody can make; on an address that others can reach it needs security.development_anywhere: true")
 	case Production:
 		wrong(!c.HTTP.BehindProxy, "http.behind_proxy",
-			"production needs a proxy in front that ends TLS; say so with http.behind_proxy: true")
+			"production, the mode of every address that others can reach, needs a proxy in front that ends TLS; say so with http.behind_proxy: true")
 		wrong(c.Security.TrustFile == "", "security.trust_file", "production needs a file of trusted keys")
 		wrong(c.Audit.Sync == "none", "audit.sync", "none is for development only")
 		wrong(c.Store.Driver == "memory", "store.driver", "memory is for development only")

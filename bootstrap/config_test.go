@@ -33,7 +33,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 key with dots", "http.addr: x\n", nil, nil, `nspd.yaml:1: "http.addr": write http: on a line of its own`},
 		{"OC-26 duplicate key", "log:\n  level: info\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log.level" is there twice, first on line 2`},
 		{"OC-26 duplicate group", "log:\n  level: info\nlog:\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log" is there twice, first on line 1`},
-		{"OC-26 unknown variable", "", []string{"PATH=/bin", "NSPD_X=1"}, nil, `environment variable NSPD_X: unknown key "x"`},
+		{"OC-26 unknown variable", "", []string{"PATH=/bin", "NSPD_X=1"}, nil, `environment variable NSPD_X: unknown key "x"; the nearest known key is roles`},
 		{"OC-26 unknown flag", "", nil, []Setting{{"http.adr", "x", "--set http.adr=x"}}, `flag --set http.adr=x: unknown key "http.adr"; the nearest known key is http.addr`},
 		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all`},
 		{"OC-26 unknown driver", "store:\n  driver: oracle\n", nil, nil, `nspd.yaml:2: store.driver: "oracle" is none of sqlite, memory`},
@@ -61,7 +61,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 admin on the same address", "admin:\n  addr: 127.0.0.1:8080\n", nil, nil, `admin.addr: must differ from http.addr`},
 		{"OC-26 memory for messages too small", "limits:\n  memory: 1MiB\n", nil, nil, `limits.memory: is smaller than the largest message, 10MiB`},
 		{"OC-26 development on another address", "http:\n  addr: 0.0.0.0:8080\nsecurity:\n  mode: development\n", nil, nil, `nspd.yaml:4: security.mode: development trusts keys`},
-		{"OC-26 another address is production", "http:\n  addr: 0.0.0.0:8080\n", nil, nil, `http.behind_proxy: production needs a proxy`},
+		{"OC-26 another address is production", "http:\n  addr: 0.0.0.0:8080\n", nil, nil, `http.behind_proxy: production, the mode of every address that others can reach, needs a proxy`},
 		{"OC-26 production without trusted keys", "security:\n  mode: production\nhttp:\n  behind_proxy: true\n", nil, nil, `security.trust_file: production needs`},
 		{"OC-26 production without sync", "security:\n  mode: production\naudit:\n  sync: none\n", nil, nil, `audit.sync: none is for development only`},
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func (l *loader) put(path, source string, values []string) {
 
 // unknown reports a key that is none, with the one that was probably meant.
 func (l *loader) unknown(where, name string) {
-	best, distance := "", len(name)+1
+	best, distance := "", math.MaxInt
 	for _, k := range keys() {
 		if d := editDistance(name, k.path); d < distance {
 			best, distance = k.path, d
