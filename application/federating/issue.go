@@ -184,38 +184,30 @@ func (s *TokenService) user(ctx context.Context, sent User, h trust.Holder) (*Us
 	return user, nil
 }
 
-// Names in the audit log.
-const (
-	component    audit.Component = "STS"
-	contextIssue audit.Context   = "Issue"
-)
-
 // note tells the audit log what was proved (nothing of the card before the certificate was found good) and what became of the request.
 func (s *TokenService) note(ctx context.Context, r Request, h trust.Holder, issued Card, err error) {
 	var info []audit.Information
-	add := func(key string, class audit.Class, value string) {
-		info = append(info, audit.Information{Key: key, Class: class, Value: value})
-	}
+	add := func(key audit.Key, value string) { info = append(info, key.Is(value)) }
 	if issued.User != nil {
-		add("subject-cpr", audit.RPI, issued.User.CPR.Digits())
+		add(audit.SubjectCPR, issued.User.CPR.Digits())
 	}
 	if h.Serial != "" {
 		kind := "system"
 		if r.Card.User != nil {
 			kind = "user"
 		}
-		add("subject-cvr", audit.NPI, h.Subject.CVR)
-		add("idcard-id", audit.NPI, r.Card.ID)
-		add("idcard-type", audit.NPI, kind)
-		add("level", audit.NPI, strconv.Itoa(r.Card.Level))
-		add("certificate-serial", audit.NPI, h.Serial)
-		add("certificate-issuer", audit.NPI, h.IssuerDN)
+		add(audit.SubjectCVR, h.Subject.CVR)
+		add(audit.IDCardID, r.Card.ID)
+		add(audit.IDCardType, kind)
+		add(audit.Level, strconv.Itoa(r.Card.Level))
+		add(audit.CertificateSerial, h.Serial)
+		add(audit.CertificateIssuer, h.IssuerDN)
 	}
 	if issued.User != nil {
-		add("authorisation-code", audit.NPI, issued.User.AuthorisationCode)
+		add(audit.AuthorisationCode, issued.User.AuthorisationCode)
 	}
-	add("status", audit.NPI, status(err))
-	s.Trail.Note(ctx, component, contextIssue, info...)
+	add(audit.Status, status(err))
+	s.Trail.Note(ctx, audit.STS, audit.Issue, info...)
 }
 
 // status is what became of a request: "issued", or the code of the fault.

@@ -5,16 +5,7 @@ package logkeeping
 import (
 	"fmt"
 
-	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
-)
-
-// Component is MinLog2's name in the audit log (NSP MinLog2 Driftsvejledning), and the contexts are its operations there.
-const (
-	Component             audit.Component = "MinLog2"
-	ContextRegistration   audit.Context   = "RegistrationRequest"
-	ContextCitizenLookup  audit.Context   = "LookupRequest"
-	ContextAssistantsView audit.Context   = "OnBehalfOfLookupRequest"
 )
 
 // What callers are told. One text for each operation, whatever the reason.

@@ -69,7 +69,7 @@ const cardLevel = 4
 
 // Find returns what is registered about the person of q, if that is the caller.
 func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
-	l.note(ctx, ContextCitizenLookup, caller, q)
+	l.note(ctx, audit.LookupRequest, caller, q)
 	person, err := cpr.Parse(q.Person.Value)
 	if err != nil || q.Person.Source != minlog.CPR || !l.mayRead(caller, person) {
 		return Page{}, errNoAccess
@@ -101,7 +101,7 @@ func (l *CitizenLookup) mayRead(caller identity.Caller, person cpr.Number) bool 
 
 // Find returns what others did on behalf of the caller, whom q names by civil registration number or authorisation code.
 func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
-	l.note(ctx, ContextAssistantsView, caller, q)
+	l.note(ctx, audit.OnBehalfOfLookupRequest, caller, q)
 	self := minlog.Professional{CPR: caller.CPR, Authorisation: caller.AuthorisationCode}
 	if !caller.Authorised() || !holdsCard(caller) || !self.Is(q.Person) {
 		return Page{}, errNotTheCaller
@@ -134,9 +134,7 @@ func (l *Reading) note(ctx context.Context, where audit.Context, caller identity
 	if err != nil {
 		parameters = []byte("NA") // a year that JSON cannot hold
 	}
-	l.Trail.Note(ctx, Component, where,
-		audit.Information{Key: "Caller", Class: audit.SPI, Value: caller.CPR.Digits()},
-		audit.Information{Key: "Parameters", Class: audit.SPI, Value: string(parameters)})
+	l.Trail.Note(ctx, audit.MinLog2, where, audit.CallerCPR.Is(caller.CPR.Digits()), audit.Parameters.Is(string(parameters)))
 }
 
 // search is how one lookup reads.

@@ -69,12 +69,9 @@ func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submissio
 	if err != nil {
 		return Receipt{}, err
 	}
-	r.Trail.Note(ctx, Component, ContextRegistration,
-		audit.Information{Key: "NumberAdded", Class: audit.NPI, Value: strconv.Itoa(receipt.Added)},
-		audit.Information{Key: "NumberFailed", Class: audit.NPI, Value: strconv.Itoa(len(receipt.Failures))},
-		audit.Information{Key: "System", Class: audit.NPI, Value: caller.SystemName},
-		audit.Information{Key: "Interface", Class: audit.NPI, Value: s.Interface},
-		audit.Information{Key: "PayloadSha256", Class: audit.NPI, Value: hex.EncodeToString(s.Payload[:])})
+	r.Trail.Note(ctx, audit.MinLog2, audit.RegistrationRequest,
+		audit.NumberAdded.Is(strconv.Itoa(receipt.Added)), audit.NumberFailed.Is(strconv.Itoa(len(receipt.Failures))),
+		audit.System.Is(caller.SystemName), audit.Interface.Is(s.Interface), audit.PayloadSHA256.Is(hex.EncodeToString(s.Payload[:])))
 	ctx, cancel := context.WithTimeout(ctx, r.AppendTimeout)
 	defer cancel()
 	if err := r.Log.Append(ctx, records); err != nil {

@@ -67,7 +67,6 @@ func (n *Notes) Add(c Component, where Context, info ...Information) {
 const (
 	RolledBack     = "rolled_back"
 	OutcomeUnknown = "unknown"
-	Replayed       = "replayed"
 )
 
 // SetOutcome says outcome in the last context of the last component. Without any component there is nothing to say it of.
@@ -77,7 +76,7 @@ func (n Notes) SetOutcome(outcome string) {
 	}
 	last := &n[len(n)-1]
 	c := &last.Contexts[len(last.Contexts)-1]
-	c.Information = append(c.Information, Information{Key: "outcome", Class: NPI, Value: outcome})
+	c.Information = append(c.Information, Outcome.Is(outcome))
 }
 
 // Entry is one line of the audit log.

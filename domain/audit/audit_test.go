@@ -26,7 +26,7 @@ func TestNotesMerge(t *testing.T) {
 		{Component: "MinLog2", Contexts: []audit.ContextNotes{{Context: "LookupRequest", Information: []audit.Information{
 			{Key: "b", Class: audit.SPI, Value: "2"}, {Key: "outcome", Class: audit.NPI, Value: "rolled_back"}}}}},
 	}, n)
-	audit.Notes(nil).SetOutcome(audit.Replayed)
+	audit.Notes(nil).SetOutcome(audit.RolledBack)
 }
 
 func TestCategory(t *testing.T) {

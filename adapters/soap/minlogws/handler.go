@@ -10,6 +10,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/minlog"
 )
@@ -38,7 +39,7 @@ var lookupPolicy = admitting.Policy{
 // Registration returns the registration service at its paths. Every path takes both interface versions: the namespace of the request decides.
 func Registration(r *logkeeping.Registrar, p soap.Profile) []Mount {
 	service := soap.Service{
-		Name: "minlog2-registration", Component: logkeeping.Component, Profile: p,
+		Name: "minlog2-registration", Component: audit.MinLog2, Profile: p,
 		Operations: []soap.Operation{
 			register(r, nsRegistration20250312, minlog.Interface20250312),
 			register(r, nsRegistration20230425, minlog.Interface20230425),
@@ -87,10 +88,10 @@ func Lookup(c *logkeeping.CitizenLookup, a *logkeeping.AssistantLookup, p soap.P
 			lookup(soap.Name{Space: space, Local: rootAssistants}, ActionAssistants, versions(ActionAssistants), bindAssistants, a.Find))
 	}
 	citizen := soap.Service{
-		Name: "minlog2-lookupid", Component: logkeeping.Component, Operations: operations, Contract: citizenContract(), Profile: p,
+		Name: "minlog2-lookupid", Component: audit.MinLog2, Operations: operations, Contract: citizenContract(), Profile: p,
 	}
 	assistants := soap.Service{
-		Name: "minlog2-lookup", Component: logkeeping.Component, Operations: operations, Contract: assistantsContract(), Profile: p,
+		Name: "minlog2-lookup", Component: audit.MinLog2, Operations: operations, Contract: assistantsContract(), Profile: p,
 	}
 	return []Mount{
 		{PathCitizen20250312, citizen},

@@ -16,6 +16,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
@@ -36,7 +37,7 @@ type Handler struct {
 // Service returns the service to be mounted at [Path] and [PathNew]. Whoever holds an OCES certificate may call.
 func (h *Handler) Service() soap.Service {
 	return soap.Service{
-		Name: "sts", Component: "STS", Contract: contract(), Profile: &profile{now: h.Now},
+		Name: "sts", Component: audit.STS, Contract: contract(), Profile: &profile{now: h.Now},
 		Operations: []soap.Operation{{
 			Name: soap.Name{Space: nsTrust, Local: "RequestSecurityToken"}, Label: Action, Actions: []string{Action},
 			Policy: admitting.Policy{
