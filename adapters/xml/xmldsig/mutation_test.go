@@ -112,6 +112,9 @@ func subjects(t testing.TB) map[string]subject {
 	return out
 }
 
+// rarely is how many changes are left out between two in a slow build.
+var rarely = map[bool]int{false: 1, true: 20}[xmltest.Instrumented]
+
 func TestEveryOctet(t *testing.T) {
 	if os.Getenv("OPENNSP_TEST_VECTORS") == "" && os.Getenv("OPENNSP_TEST_REQUIRE") == "1" {
 		t.Fatal("OPENNSP_TEST_VECTORS is not set")
@@ -121,7 +124,7 @@ func TestEveryOctet(t *testing.T) {
 			refused, kept := 0, 0
 			src := bytes.Clone(s.src)
 			for i := s.start; i < s.end; i++ {
-				if i > s.hint[0]+20 && i < s.hint[1]-20 && i%16 > 0 {
+				if i > s.hint[0]+20 && i < s.hint[1]-20 && i%16 > 0 || i%rarely > 0 {
 					continue
 				}
 				src[i] ^= 1
@@ -136,7 +139,7 @@ func TestEveryOctet(t *testing.T) {
 				src[i] = s.src[i]
 			}
 			t.Logf("%d changes refused, %d left the canonical form as it was", refused, kept)
-			require.Greater(t, refused, (s.end-s.start)/3)
+			require.Greater(t, refused, (s.end-s.start)/3/rarely)
 		})
 	}
 }
@@ -180,13 +183,13 @@ func TestMutations(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for name, s := range subjects(t) {
 		t.Run("SA-54 "+name, func(t *testing.T) {
-			for range 1000 {
+			for range 1000 / rarely {
 				_ = s.accepts(t, s.mutate(r))
 			}
 		})
 	}
 	own := newSubject(t, xmltest.DGWS(t), xmldsig.Algorithms{})
-	for range 20_000 {
+	for range 20_000 / rarely {
 		_ = own.accepts(t, own.mutate(r))
 	}
 }
