@@ -296,6 +296,7 @@ func logStoreFind(t *testing.T, open OpenLogStore) {
 					page, err := by(after)
 					require.NoError(t, err)
 					require.LessOrEqual(t, len(page), 5, name)
+					require.LessOrEqual(t, len(paged), len(rs), "%s: rows come twice", name)
 					if len(page) == 0 {
 						break
 					}

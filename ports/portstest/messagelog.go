@@ -283,7 +283,10 @@ func messageLogWaiting(t *testing.T, open OpenMessageLog) {
 					return
 				}
 				for _, r := range batch.Records {
-					got <- string(r.Value)
+					select {
+					case got <- string(r.Value):
+					case <-ctx.Done():
+					}
 				}
 				if batch.Next == 4 {
 					return
@@ -292,7 +295,12 @@ func messageLogWaiting(t *testing.T, open OpenMessageLog) {
 		}()
 		for _, want := range []string{"x", "y"} {
 			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", want)}))
-			assert.Equal(t, want, <-got)
+			select {
+			case value := <-got:
+				assert.Equal(t, want, value)
+			case <-ctx.Done():
+				t.Fatalf("Read sleeps over the record %q", want)
+			}
 		}
 		_, more := <-got
 		assert.False(t, more)

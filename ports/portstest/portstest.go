@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a suite waits for what must happen.
-const patience = time.Minute
+const patience = 45 * time.Second
 
 // errBoom is what the suites' own callbacks fail with.
 var errBoom = errors.New("boom")

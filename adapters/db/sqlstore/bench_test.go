@@ -132,15 +132,15 @@ func BenchmarkMove(b *testing.B) {
 func BenchmarkNewest50(b *testing.B) {
 	db := opened(b)
 	ctx := context.Background()
-	const rows = 200_000
+	const rows = 100_000
 	for i := 0; i < rows; i += 5000 {
-		_, err := db.LogStore().Store(ctx, minlog.Partition{Topic: topic}, int64(i), int64(i+5000), minlog.Batch{Registrations: registrations(i, 5000, 2000)})
+		_, err := db.LogStore().Store(ctx, minlog.Partition{Topic: topic}, int64(i), int64(i+5000), minlog.Batch{Registrations: registrations(i, 5000, 1000)})
 		require.NoError(b, err)
 	}
 	q := minlog.Query{Cutoff: start.AddDate(-2, 0, 0)}
 	b.ResetTimer()
 	for i := range b.N {
-		got, err := db.LogStore().ByPerson(ctx, minlog.Key(fmt.Sprintf("CPR:01010%05d", i*31%2000)), q, minlog.Cursor{}, 50)
+		got, err := db.LogStore().ByPerson(ctx, minlog.Key(fmt.Sprintf("CPR:01010%05d", i*31%1000)), q, minlog.Cursor{}, 50)
 		require.NoError(b, err)
 		require.Len(b, got, 50)
 	}

@@ -22,7 +22,7 @@ func (s logStore) ByBehalf(ctx context.Context, key minlog.Key, q minlog.Query, 
 }
 
 func (s logStore) find(ctx context.Context, column string, key minlog.Key, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
-	if n <= 0 || !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+	if n <= 0 || q.Empty() {
 		return nil, ctx.Err()
 	}
 	var found []minlog.Registration

@@ -100,7 +100,7 @@ func entryRows(rs []minlog.Registration) ([]entryRow, error) {
 		rows[i] = entryRow{&rs[i], rs[i].Entry.Person.Key(), strings.TrimSuffix(buffer.String(), "\n")}
 	}
 	slices.SortFunc(rows, func(a, b entryRow) int {
-		return cmp.Or(cmp.Compare(a.person, b.person), a.Entry.To.Compare(b.Entry.To), bytes.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(cmp.Compare(a.person, b.person), a.Cursor().Compare(b.Cursor()))
 	})
 	return rows, nil
 }
