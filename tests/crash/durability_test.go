@@ -20,6 +20,7 @@ import (
 // TestOC11AnswerWaitsForTheDisk watches the system calls of the server: before an answer to a registration leaves, first the audit log and
 // then the write-ahead log of the database were synced to the disk.
 func TestOC11AnswerWaitsForTheDisk(t *testing.T) {
+	skipIfShort(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		if os.Getenv("OPENNSP_TEST_REQUIRE") == "1" {
