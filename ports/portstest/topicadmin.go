@@ -1,0 +1,94 @@
+package portstest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/domain/messagelog"
+)
+
+// TopicAdmin runs the contract of ports.TopicAdmin.
+func TopicAdmin(t *testing.T, open OpenMessageLog) {
+	t.Run("CreateTopic makes an empty topic that Topics lists with its partitions", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		got, err := admin.Topics(ctx)
+		require.NoError(t, err)
+		assert.Empty(t, got)
+		require.NoError(t, admin.CreateTopic(ctx, "a", messagelog.Spec{Partitions: 1}))
+		require.NoError(t, admin.CreateTopic(ctx, "b", messagelog.Spec{Partitions: 12, Retention: 14 * 24 * time.Hour}))
+		got, err = admin.Topics(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, map[messagelog.Topic]int{"a": 1, "b": 12}, got)
+		bounds, err := log.Bounds(ctx, []messagelog.Topic{"b"})
+		require.NoError(t, err)
+		assert.Equal(t, make([]messagelog.Bounds, 12), bounds["b"])
+	})
+
+	t.Run("CreateTopic of a topic that is there is ErrExists and changes nothing", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 3)
+		require.ErrorIs(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 2}), messagelog.ErrExists)
+		bounds, err := log.Bounds(ctx, []messagelog.Topic{topic})
+		require.NoError(t, err)
+		assert.Equal(t, []messagelog.Bounds{{First: 0, End: 3}}, bounds[topic])
+	})
+
+	t.Run("a topic has at least one partition", func(t *testing.T) {
+		_, admin, _ := open(t)
+		require.Error(t, admin.CreateTopic(bounded(t), topic, messagelog.Spec{}))
+	})
+
+	t.Run("Trim deletes below the offset, at most to the end, and never goes back", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 10)
+		for _, c := range []struct{ before, first int64 }{{0, 0}, {4, 4}, {2, 4}, {4, 4}, {99, 10}} {
+			require.NoError(t, admin.Trim(ctx, topic, 0, c.before))
+			bounds, err := log.Bounds(ctx, []messagelog.Topic{topic})
+			require.NoError(t, err)
+			assert.Equal(t, messagelog.Bounds{First: c.first, End: 10}, bounds[topic][0], "after Trim(%d)", c.before)
+			n := 0
+			for batch, err := range log.Read(ctx, topic, 0, c.first, -1, now) {
+				require.NoError(t, err)
+				n += len(batch.Records)
+			}
+			assert.Equal(t, 10-c.first, int64(n))
+		}
+		require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "new")}))
+		for batch, err := range log.Read(ctx, topic, 0, 10, 11, now) {
+			require.NoError(t, err)
+			assert.Equal(t, int64(10), batch.Records[0].Offset, "offsets go on after a trim")
+		}
+	})
+
+	t.Run("Trim of a missing topic or partition is ErrNoTopic", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		fill(ctx, t, log, admin, 1)
+		require.ErrorIs(t, admin.Trim(ctx, "missing", 0, 1), messagelog.ErrNoTopic)
+		require.ErrorIs(t, admin.Trim(ctx, topic, 1, 1), messagelog.ErrNoTopic)
+	})
+
+	t.Run("one of several that create a topic at once makes it", func(t *testing.T) {
+		_, admin, _ := open(t)
+		ctx := bounded(t)
+		errs := make(chan error)
+		for range 8 {
+			go func() { errs <- admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 3}) }()
+		}
+		made := 0
+		for range 8 {
+			if err := <-errs; err == nil {
+				made++
+			} else {
+				assert.ErrorIs(t, err, messagelog.ErrExists)
+			}
+		}
+		assert.Equal(t, 1, made)
+	})
+}
