@@ -52,17 +52,11 @@ func inRanges(r rune, ranges [][2]rune) bool {
 	return false
 }
 
-// content is what a message holds anywhere; what it does not hold need not be looked for again.
-type content struct {
-	cr, control, greater bool
-	tags                 int // number of '<'
-}
-
 const spaces, highs = 0x2020202020202020, 0x8080808080808080
 
 // survey checks that every octet of src belongs to a character that XML allows, wherever it stands. bad is the offset of one that does
-// not, or -1.
-func survey(src []byte) (c content, bad int) {
+// not, or -1. control tells that there are octets below 0x20: tabs and line ends.
+func survey(src []byte) (control bool, bad int) {
 	var above, below uint64
 	i := 0
 	for ; i+32 <= len(src); i += 32 {
@@ -73,7 +67,7 @@ func survey(src []byte) (c content, bad int) {
 		if ((w0-spaces)&^w0|(w1-spaces)&^w1|(w2-spaces)&^w2|(w3-spaces)&^w3)&highs != 0 {
 			below = 1
 			if !lineForm(w0) || !lineForm(w1) || !lineForm(w2) || !lineForm(w3) {
-				return c, i + badControl(b[:])
+				return true, i + badControl(b[:])
 			}
 		}
 	}
@@ -82,21 +76,14 @@ func survey(src []byte) (c content, bad int) {
 		if b < ' ' {
 			below = 1
 			if class[b]&space == 0 {
-				return c, i + k
+				return true, i + k
 			}
 		}
 	}
 	if above&highs != 0 {
-		if bad := badRune(src); bad >= 0 {
-			return c, bad
-		}
+		return below != 0, badRune(src)
 	}
-	c.control = below != 0
-	c.cr = c.control && bytes.IndexByte(src, '\r') >= 0
-	c.tags = bytes.Count(src, []byte{'<'})
-	// Every '<' of markup has its '>'. If there are no more of them, none stands in text.
-	c.greater = bytes.Count(src, []byte{'>'}) != c.tags
-	return c, -1
+	return below != 0, -1
 }
 
 // lineForm reports whether the octets of w below 0x20 are tabs and line ends.

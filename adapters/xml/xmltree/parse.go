@@ -11,15 +11,14 @@ import (
 // parser is the state of one run over a source.
 type parser struct {
 	limits    Limits
-	has       content
+	control   bool // the source holds tabs or line ends
+	cr        bool // one of them is CR
 	nodes     int  // elements and text runs that may still come
 	depth     int  // open elements
 	envelope  bool // the root is a SOAP Envelope
 	header    Node // the SOAP Header being read, or None
 	headerEnd int  // where it must have ended; the largest int outside of Headers
 	marks     int  // ds:Signature elements in Headers
-	amp       int  // no '&' stands between the last text and here; the largest int if there is no other
-	special   bool // any text may hold CR or '>'
 }
 
 func newTree() *Tree { return &Tree{spaces: make([]Namespace, 0, 64)} }
@@ -44,27 +43,27 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 	if len(src) > min(l.Bytes, addressable) {
 		return fail(TooLarge, min(l.Bytes, addressable), "message larger than allowed")
 	}
-	has, bad := survey(src)
+	control, bad := survey(src)
 	if bad >= 0 {
 		if bytes.HasPrefix(src, []byte("\xFE\xFF")) || bytes.HasPrefix(src, []byte("\xFF\xFE")) || src[bad] == 0 && bad < 4 {
 			return fail(Syntax, 0, "encoding other than UTF-8")
 		}
 		return fail(Syntax, bad, "octet that is no UTF-8 character of XML")
 	}
-	t.work = parser{limits: *l, has: has, nodes: min(l.Nodes, max(minNodes, int(int64(l.Nodes)*int64(len(src))/int64(max(l.Bytes, 1)))))}
+	share := int(int64(l.Nodes) * int64(len(src)) / int64(max(l.Bytes, 1)))
+	t.work = parser{
+		limits:    *l,
+		control:   control,
+		cr:        control && bytes.IndexByte(src, '\r') >= 0,
+		nodes:     min(l.Nodes, max(minNodes, share)),
+		headerEnd: math.MaxInt,
+	}
 	w := &t.work
-	w.headerEnd = math.MaxInt
-	w.special = has.cr || has.greater
 	w.limits.InScope = min(l.InScope, maxSlots-2)
 	w.limits.Attrs, w.limits.Namespaces = min(l.Attrs, 255), min(l.Namespaces, 255)
 	w.limits.Name, w.limits.Prefix, w.limits.URI = min(l.Name, 1<<16-1), min(l.Prefix, 255), min(l.URI, 1<<16-1)
 
-	// No element without its '<': the arena is made in one piece, at most 44 octets a node.
-	if n := 1 + min(has.tags, w.nodes); cap(t.elems) < n {
-		t.elems = make([]Element, 1, n)
-	}
 	t.src = src
-	t.findAmp(0)
 	t.elems = append(t.elems[:0], Element{})
 	t.attrs = t.attrs[:0]
 	t.names = append(t.names[:0], xmlNS...)
@@ -80,8 +79,8 @@ func (t *Tree) body(i int) error {
 	cur := None
 	for {
 		if i < len(src) && src[i] != '<' {
-			end := nextTag(src, i)
-			if w.nodes--; w.amp < end || w.special || cur == None || w.nodes < 0 {
+			end, plain := t.textEnd(i)
+			if w.nodes--; !plain || cur == None || w.nodes < 0 {
 				if err := t.text(cur, i, end); err != nil {
 					return err
 				}
@@ -141,17 +140,22 @@ const ones = 0x0101010101010101
 // zeros returns the high bit of the lowest octet of w that is zero, and perhaps of octets above it.
 func zeros(w uint64) uint64 { return (w - ones) &^ w & highs }
 
-// nextTag returns the offset of the next '<' from i, or the length of src.
-func nextTag(src []byte, i int) int {
-	for stop := min(i+32, len(src)-8); i <= stop; i += 8 { // most texts are short
-		if found := zeros(binary.LittleEndian.Uint64(src[i:]) ^ '<'*ones); found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
-		}
+// textEnd returns the offset of the next '<' from i, or the length of src. plain tells that no '&', '>' or CR stands before it.
+func (t *Tree) textEnd(i int) (end int, plain bool) {
+	const short = 64
+	src := t.src
+	near := src[:min(i+short, len(src))]
+	end = nextOf(near, i, '<', '&', '>')
+	if end < len(near) && src[end] == '<' {
+		return end, !t.work.cr
 	}
-	if n := bytes.IndexByte(src[i:], '<'); n >= 0 {
-		return i + n
+	if n := bytes.IndexByte(src[end:], '<'); n >= 0 {
+		end += n
+	} else {
+		end = len(src)
 	}
-	return len(src)
+	raw := src[i:end]
+	return end, !t.work.cr && bytes.IndexByte(raw, '&') < 0 && bytes.IndexByte(raw, '>') < 0
 }
 
 // nextOf returns the offset of the next of three octets from i, or the length of src.
@@ -183,20 +187,16 @@ func (t *Tree) text(cur Node, from, to int) error {
 		return fail(Limit, from, "more nodes than allowed")
 	}
 	raw, flags := t.src[from:to], Flags(0)
-	if w.amp < from {
-		t.findAmp(from)
-	}
-	if w.amp < to {
-		t.findAmp(to)
+	if bytes.IndexByte(raw, '&') >= 0 {
 		if bad := badReference(raw); bad >= 0 {
 			return fail(Syntax, from+bad, "reference to an undefined entity or character")
 		}
 		flags |= Decode
 	}
-	if w.has.cr && bytes.IndexByte(raw, '\r') >= 0 {
+	if w.cr && bytes.IndexByte(raw, '\r') >= 0 {
 		flags |= Decode
 	}
-	if w.has.greater && bytes.IndexByte(raw, '>') >= 0 {
+	if bytes.IndexByte(raw, '>') >= 0 {
 		if bytes.Contains(raw, []byte(cdataEnd)) {
 			return fail(Syntax, from, "]]> in text")
 		}
@@ -204,14 +204,6 @@ func (t *Tree) text(cur Node, from, to int) error {
 	}
 	t.elems[cur].Flags |= flags
 	return nil
-}
-
-// findAmp finds the next '&' from i.
-func (t *Tree) findAmp(i int) {
-	t.work.amp = math.MaxInt
-	if n := bytes.IndexByte(t.src[i:], '&'); n >= 0 {
-		t.work.amp = i + n
-	}
 }
 
 func badReference(raw []byte) int {
@@ -256,13 +248,6 @@ func (t *Tree) declared(cur Node, i int) (int, error) {
 	if w.nodes--; w.nodes < 0 {
 		return 0, fail(Limit, i, "more nodes than allowed")
 	}
-	if !w.has.greater && bytes.IndexByte(rest[1:end], '<') >= 0 {
-		// A '<' that is no markup: the '>' were miscounted, and one may stand in text already read.
-		w.has.greater, w.special = true, true
-		for n := range t.elems {
-			t.elems[n].Flags |= RawGreater
-		}
-	}
 	t.elems[cur].Flags |= Decode
 	return i + end, nil
 }
@@ -302,16 +287,20 @@ func same(src []byte, i, j, n int) bool {
 		binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
 }
 
-// leave ends the scope of element n.
+// leave ends element n.
 func (t *Tree) leave(n Node, e *Element) {
 	e.Last = Node(len(t.elems) - 1)
-	if e.Decls > 0 {
-		t.scope.pop(int(e.Decls))
+	t.work.depth--
+	if e.Decls > 0 || n == t.work.header {
+		t.leaveScope(n, e)
 	}
+}
+
+func (t *Tree) leaveScope(n Node, e *Element) {
+	t.scope.pop(int(e.Decls))
 	if n == t.work.header {
 		t.work.header, t.work.headerEnd = None, math.MaxInt
 	}
-	t.work.depth--
 }
 
 // name scans a qualified name at i. It returns its end and the length of the prefix, 0 for none.

@@ -143,6 +143,9 @@ func (s *scope) push(src []byte, at, n int, ns uint32, none bool) (slot uint8) {
 
 // pop forgets the newest n declarations.
 func (s *scope) pop(n int) {
+	if n == 0 {
+		return
+	}
 	for ; n > 0; n-- {
 		b := &s.bound[s.depth]
 		s.first[s.bucket(b.key)] = b.next

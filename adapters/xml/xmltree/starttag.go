@@ -25,7 +25,10 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 		return 0, fail(Limit, i, "SOAP Header larger than allowed")
 	}
 	n := len(t.elems)
-	t.elems = t.elems[:n+1] // begin made room for every '<'
+	if n == cap(t.elems) {
+		t.growElements(i)
+	}
+	t.elems = t.elems[:n+1]
 	e := &t.elems[n]
 	e.Start, e.Close, e.End = uint32(i), 0, 0
 	e.Parent, e.Last = parent, Node(n)
@@ -66,6 +69,12 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 		return k, t.soap(Node(n))
 	}
 	return k, nil
+}
+
+// growElements makes room for all elements that can still come: each has its '<', and there are no more than nodes.
+func (t *Tree) growElements(from int) {
+	more := min(bytes.Count(t.src[from:], []byte{'<'}), t.work.nodes+1)
+	t.elems = append(make([]Element, 0, len(t.elems)+more), t.elems...)
 }
 
 // soap looks for what is limited in SOAP messages: the Header and the signatures in it.
@@ -188,7 +197,7 @@ func (t *Tree) value(e *Element, k int) (from, to int, special bool, err error) 
 			return 0, 0, false, fail(Syntax, from+bad, "reference to an undefined entity or character")
 		}
 	}
-	if w.has.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0 {
+	if w.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0 {
 		special = true
 	}
 	if special {
