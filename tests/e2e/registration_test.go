@@ -209,7 +209,11 @@ func TestDeadLetter(t *testing.T) {
 
 func TestConcurrentRegistration(t *testing.T) {
 	t.Run("AC-18 50 clients, 20 bulks each, two consumers", func(t *testing.T) {
-		const clients, bulks, entries = 50, 20, 100
+		const clients, entries = 50, 100
+		bulks := 20
+		if testing.Short() { // under the race detector
+			bulks = 2
+		}
 		s := nsptest.Start(t, nsptest.Options{Store: "sqlite"})
 		second := s.SecondConsumer(t)
 		epj := s.System(cvr)
