@@ -214,7 +214,7 @@ func TestConcurrentRegistration(t *testing.T) {
 		if testing.Short() { // under the race detector
 			bulks = 2
 		}
-		s := nsptest.Start(t, nsptest.Options{Store: "sqlite"})
+		s := nsptest.Start(t, nsptest.Options{Store: "sqlite", Set: map[string]string{"minlog.append_timeout": "2m", "http.call_timeout": "3m"}})
 		second := s.SecondConsumer(t)
 		epj := s.System(cvr)
 		failures := make(chan string, clients)
