@@ -25,48 +25,57 @@ const (
 	memoryLimit = 200 << 20
 )
 
-// registration measures how fast a server takes registrations that 64 clients send in bulks of 500, while it also consumes them, and how
-// much memory that takes. The peer inserts the same rows into the same table, in a transaction for each 500, and does nothing else.
+// registration measures how fast a server takes registrations that 64 clients send in bulks of 500, while it also consumes them, how fast it
+// takes and consumes them, and how much memory that takes. The peer inserts the same rows into the same table, in a transaction for each 500, and does nothing else.
 func registration(ctx context.Context, o options) []figure {
 	speed := figure{name: "registration", goal: goal{atLeast: 0.3}}
+	through := figure{name: "registration/consumed", goal: goal{atLeast: 0.3}}
 	memory := figure{name: "registration/memory", goal: goal{atMost: 1}}
 	before, err := plainInserts(ctx)
-	var rate float64
-	var peak int64
+	var run served
 	if err == nil {
-		rate, peak, err = served(ctx, o.nspd)
+		run, err = serve(ctx, o.nspd)
 	}
 	var after float64
 	if err == nil {
 		after, err = plainInserts(ctx)
 	}
-	if speed.err, memory.err = err, err; err != nil {
-		return []figure{speed, memory}
+	if speed.err, through.err, memory.err = err, err, err; err != nil {
+		return []figure{speed, through, memory}
 	}
 	plain := (before + after) / 2
-	speed.value, speed.peer, speed.ratio = perSecond(rate), "batched insert "+perSecond(plain), rate/plain
-	memory.value, memory.peer, memory.ratio = mebibytes(peak), "limit "+mebibytes(memoryLimit), float64(peak)/memoryLimit
-	return []figure{speed, memory}
+	peer := "batched insert " + perSecond(plain)
+	speed.value, speed.peer, speed.ratio = perSecond(run.taken), peer, run.taken/plain
+	through.value, through.peer, through.ratio = perSecond(run.consumed), peer, run.consumed/plain
+	memory.value, memory.peer, memory.ratio = mebibytes(run.peak), "limit "+mebibytes(memoryLimit), float64(run.peak)/memoryLimit
+	return []figure{speed, through, memory}
 }
 
 func perSecond(rate float64) string { return fmt.Sprintf("%.0f rows/s", rate) }
 func mebibytes(n int64) string      { return fmt.Sprintf("%d MiB", n>>20) }
 
-// served starts the server and returns the entries per second that it acknowledged, and the peak of its memory.
-func served(ctx context.Context, nspd string) (rate float64, peak int64, err error) {
+// served is what was measured of a server: entries per second that it acknowledged, and that were in the store at the end, and the peak of its
+// memory in octets.
+type served struct {
+	taken, consumed float64
+	peak            int64
+}
+
+// serve starts the server and sends it totalRows entries.
+func serve(ctx context.Context, nspd string) (run served, err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return 0, 0, err
+		return run, err
 	}
 	defer os.RemoveAll(dir)
 	server, err := process.Start(ctx, nspd, dir)
 	if err != nil {
-		return 0, 0, err
+		return run, err
 	}
 	defer server.Kill()
 	client, err := server.Client(ctx, "epj")
 	if err != nil {
-		return 0, 0, err
+		return run, err
 	}
 	bodies := make([][]byte, senders*bulksEach)
 	for i := range bodies {
@@ -87,12 +96,16 @@ func served(ctx context.Context, nspd string) (rate float64, peak int64, err err
 		})
 	}
 	clients.Wait()
-	took := time.Since(started)
+	run.taken = totalRows / time.Since(started).Seconds()
 	if err := errors.Join(errs...); err != nil {
-		return 0, 0, err
+		return run, err
 	}
-	peak, err = server.PeakMemory()
-	return totalRows / took.Seconds(), peak, err
+	if err := server.Consumed(ctx); err != nil {
+		return run, err
+	}
+	run.consumed = totalRows / time.Since(started).Seconds()
+	run.peak, err = server.PeakMemory()
+	return run, err
 }
 
 // entries returns bulk b, about persons of whom no real one has the number.

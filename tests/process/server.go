@@ -22,8 +22,9 @@ import (
 
 // Server is a running nspd serve with its own data directory.
 type Server struct {
-	URL string // such as http://127.0.0.1:40123
-	Dir string // its data directory
+	URL   string // such as http://127.0.0.1:40123
+	Admin string // of the admin listener
+	Dir   string // its data directory
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process is gone
@@ -61,7 +62,7 @@ func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server,
 		return nil, err
 	}
 	args := slices.Concat(wrapper, []string{binary, "serve"})
-	s := &Server{URL: "http://" + addr, Dir: dir, ended: make(chan struct{}), log: &bytes.Buffer{}}
+	s := &Server{URL: "http://" + addr, Admin: "http://" + admin, Dir: dir, ended: make(chan struct{}), log: &bytes.Buffer{}}
 	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // it is ended by Kill or Stop
 	s.cmd.Dir = dir
 	s.cmd.Env = append(os.Environ(), "NSPD_DATA_DIR="+dir, "NSPD_HTTP_ADDR="+addr, "NSPD_ADMIN_ADDR="+admin, "NSPD_SHUTDOWN_DRAIN_DELAY=0s")
@@ -74,7 +75,7 @@ func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server,
 		_ = s.cmd.Wait()
 		close(s.ended)
 	}()
-	if err := s.await(ctx, admin); err != nil {
+	if err := s.await(ctx); err != nil {
 		s.Kill()
 		return nil, fmt.Errorf("%w\n%s", err, s.log)
 	}
@@ -82,7 +83,7 @@ func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server,
 }
 
 // await polls the readiness of the server.
-func (s *Server) await(ctx context.Context, admin string) error {
+func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -95,7 +96,7 @@ func (s *Server) await(ctx context.Context, admin string) error {
 			return fmt.Errorf("wait for the server: %w", ctx.Err())
 		case <-tick.C:
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Admin+"/readyz", http.NoBody)
 		if err != nil {
 			return err
 		}
@@ -109,6 +110,48 @@ func (s *Server) await(ctx context.Context, admin string) error {
 			return nil
 		}
 	}
+}
+
+// Consumed waits until nothing in the message log is left to be stored.
+func (s *Server) Consumed(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lag, err := s.lag(ctx)
+		if err != nil || lag == "0" {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			return errGone
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lag returns the value of the metric that counts the records not stored yet.
+func (s *Server) lag(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Admin+"/metrics", http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "nspd_messagelog_lag{") {
+			return strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), nil
+		}
+	}
+	return "", errors.New("no nspd_messagelog_lag among the metrics")
 }
 
 // Kill ends the server as a power cut would end it (SIGKILL) and returns when it is gone.
