@@ -26,7 +26,7 @@ import (
 
 const (
 	kills        = 12
-	writers      = 8
+	writers      = 200
 	bulkEntries  = 10
 	doctor       = "0101010001" // the sample laege: data subject and reader of the entries
 	consumeLimit = 30 * time.Second
