@@ -337,12 +337,6 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-func TestPersons(t *testing.T) {
-	persons, err := devfed.Persons()
-	require.NoError(t, err)
-	assert.Len(t, persons, 9)
-}
-
 func certificates(t *testing.T, path string) []*x509.Certificate {
 	t.Helper()
 	rest, err := os.ReadFile(path)

@@ -106,19 +106,6 @@ func Names() []string {
 	return names
 }
 
-// Persons returns everybody the federation knows: the holders of employee certificates and the citizens.
-func Persons() ([]identity.Person, error) {
-	var all []identity.Person
-	for _, e := range people() {
-		p, err := personOf(e)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	return all, nil
-}
-
 func personOf(e authtrust.PersonEntry) (identity.Person, error) {
 	number, err := cpr.Parse(e.CPR)
 	if err != nil {

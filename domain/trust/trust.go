@@ -1,4 +1,4 @@
-// Package trust says whose signatures count: pinned anchors, certificate classes, revocations and the grants of organisations.
+// Package trust says whose signatures count: pinned anchors, certificate classes and revocations.
 package trust
 
 import (
@@ -120,21 +120,6 @@ type Holder struct {
 	DN       string // of the subject, most specific part first: "CN=… + SERIALNUMBER=…, O=…, C=DK"
 	IssuerDN string // likewise
 	Serial   string // decimal serial number of the certificate
-}
-
-// Grant gives an organisation a named right, such as "minlog.minlog1". CVR "*" is every authenticated organisation.
-type Grant struct {
-	ID, Name, CVR string
-	Valid         validity.Period
-	Note          string
-	CreatedBy     string
-}
-
-// Granted tells whether grants give cvr the right name at now. No grant, no right.
-func Granted(grants []Grant, name, cvr string, now time.Time) bool {
-	return cvr != "" && slices.ContainsFunc(grants, func(g Grant) bool {
-		return g.Name == name && (g.CVR == "*" || g.CVR == cvr) && g.Valid.Contains(now)
-	})
 }
 
 // Revocations holds what is no longer trusted, by the SHA-256 of a certificate or of a public key, or by issuer and serial number.

@@ -2,12 +2,10 @@ package trust_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/opennsp/nsp/domain/trust"
-	"github.com/opennsp/nsp/domain/validity"
 )
 
 func TestAnchorAllows(t *testing.T) {
@@ -44,33 +42,4 @@ func TestParseSubject(t *testing.T) {
 			assert.Equal(t, trust.Subject{Class: c.class, CVR: c.cvr, RID: c.serial, Name: "n"}, trust.ParseSubject(c.serial, c.organisation, "n"))
 		})
 	}
-}
-
-func TestGranted(t *testing.T) {
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	grants := []trust.Grant{
-		{Name: "minlog.minlog1", CVR: "33257872", Valid: validity.Period{From: now.Add(-time.Hour), To: now.Add(time.Hour)}},
-		{Name: "minlog.minlog1", CVR: "11111111", Valid: validity.Period{To: now}},
-		{Name: "sces", CVR: "*"},
-	}
-	for _, c := range []struct {
-		name, grant, cvr string
-		at               time.Time
-		want             bool
-	}{
-		{"in force", "minlog.minlog1", "33257872", now, true},
-		{"at its first instant", "minlog.minlog1", "33257872", now.Add(-time.Hour), true},
-		{"at its end", "minlog.minlog1", "33257872", now.Add(time.Hour), false},
-		{"before it", "minlog.minlog1", "33257872", now.Add(-time.Hour - 1), false},
-		{"ended now", "minlog.minlog1", "11111111", now, false},
-		{"another organisation", "minlog.minlog1", "22222222", now, false},
-		{"another right", "minlog", "33257872", now, false},
-		{"everybody", "sces", "22222222", now, true},
-		{"everybody is not nobody", "sces", "", now, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			assert.Equal(t, c.want, trust.Granted(grants, c.grant, c.cvr, c.at))
-		})
-	}
-	assert.False(t, trust.Granted(nil, "sces", "33257872", now), "no grant, no right")
 }
