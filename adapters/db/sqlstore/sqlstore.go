@@ -30,6 +30,7 @@ type DB struct {
 	readers *sql.DB
 	reading session
 	grown   wakeups
+	files   files
 	observe func(statement string) // told each statement, without values; nil but in tests
 }
 
@@ -73,7 +74,10 @@ func (db *DB) open(ctx context.Context, opt Options) (err error) {
 	if db.readers, err = openSQLite(opt.Path, reads, opt.MaxConns); err != nil {
 		return err
 	}
-	db.reading, err = db.session(db.readers)
+	if db.reading, err = db.session(db.readers); err != nil {
+		return err
+	}
+	db.files, err = watch(opt.Path, opt.Path+"-wal")
 	return err
 }
 
@@ -94,8 +98,13 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ping tells whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return translate(db.readers.PingContext(ctx)) }
+// Ping tells whether the database answers and its files are still there.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.files.present(); err != nil {
+		return err
+	}
+	return translate(db.readers.PingContext(ctx))
+}
 
 // Units returns the unit of work that every store of the database joins.
 func (db *DB) Units() ports.UnitOfWork { return units{db} }

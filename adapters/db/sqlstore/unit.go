@@ -75,6 +75,10 @@ func (db *DB) begin(ctx context.Context) (*tx, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if err := db.files.present(); err != nil {
+		<-db.turn
+		return nil, err
+	}
 	t := &tx{session: db.writing, ctx: context.WithoutCancel(ctx)}
 	if _, err := t.exec(t.ctx, "BEGIN IMMEDIATE"); err != nil {
 		t.rollback()
