@@ -125,7 +125,7 @@ func (f Federation) entities() ([]*entity, error) {
 	}
 	for _, e := range all {
 		e.path = filepath.Join(f.Dir, e.path)
-		certificates, err := readCertificates(e.path + ".pem")
+		certificates, err := authtrust.ReadCertificates(e.path + ".pem")
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 )
 
 const (
@@ -96,33 +98,9 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// readCertificates reads the certificates of a PEM file.
-func readCertificates(path string) ([]*x509.Certificate, error) {
-	rest, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var all []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
-		}
-		all = append(all, c)
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Base(path))
-	}
-	return all, nil
-}
-
 // readCertificate reads the first certificate of a PEM file.
 func readCertificate(path string) (*x509.Certificate, error) {
-	all, err := readCertificates(path)
+	all, err := authtrust.ReadCertificates(path)
 	if err != nil {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func (e anchorEntry) anchors(dir string, revoked trust.Revocations) ([]trust.Anc
 			return nil, fmt.Errorf("algorithms: %q is not known", name)
 		}
 	}
-	certificates, err := readPEM(resolve(dir, e.Cert))
+	certificates, err := ReadCertificates(resolve(dir, e.Cert))
 	if err != nil {
 		return nil, fmt.Errorf("cert: %w", err)
 	}
@@ -196,7 +196,7 @@ func serialOf(c *x509.Certificate) trust.Serial {
 func readAuthorities(dir string, names []string) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	for _, name := range names {
-		certificates, err := readPEM(resolve(dir, name))
+		certificates, err := ReadCertificates(resolve(dir, name))
 		if err != nil {
 			return nil, fmt.Errorf("oces: %w", err)
 		}
@@ -210,8 +210,8 @@ func readAuthorities(dir string, names []string) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// readPEM reads a file of one or more certificates and nothing else.
-func readPEM(path string) ([]*x509.Certificate, error) {
+// ReadCertificates reads a PEM file of one or more certificates and nothing else.
+func ReadCertificates(path string) ([]*x509.Certificate, error) {
 	rest, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ type signingKey struct {
 func OpenSigner(files map[trust.Use]KeyFile) (*Signer, error) {
 	s := &Signer{keys: make(map[trust.Use]signingKey)}
 	for use, f := range files {
-		certificates, err := readPEM(f.Certificate)
+		certificates, err := ReadCertificates(f.Certificate)
 		if err != nil {
 			return nil, fmt.Errorf("read signing certificate: %w", err)
 		}
