@@ -6,8 +6,11 @@ import (
 	"crypto/x509"
 	"time"
 
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/domain/trust"
 )
 
@@ -35,4 +38,44 @@ type Signer interface {
 	Certificate(use trust.Use) *x509.Certificate
 	// Sign returns the PKCS #1 v1.5 signature of digest.
 	Sign(ctx context.Context, use trust.Use, hash crypto.Hash, digest []byte) ([]byte, error)
+}
+
+// Relations tells who may act for whom. Safe for concurrent use.
+type Relations interface {
+	// Between returns the relations of actor to subject that are valid at an instant, none if there are none.
+	Between(ctx context.Context, actor, subject cpr.Number, at time.Time) ([]relation.Relation, error)
+}
+
+// GrantStore keeps the grants of organisations; it is read as a whole. Safe for concurrent use, also by several processes on one store.
+type GrantStore interface {
+	// Grants returns all grants, ended ones too, ordered by name, CVR number and beginning. The caller owns them.
+	Grants(ctx context.Context) ([]trust.Grant, error)
+	// Update replaces all grants by what edit makes of them, in the unit of work in ctx or in a transaction of its own. No other Update happens
+	// in between; edit may run more than once. fault.Conflict if two grants without end have the same name and CVR number, or two the same ID.
+	// If edit fails, or on conflict, nothing changes.
+	Update(ctx context.Context, edit func([]trust.Grant) ([]trust.Grant, error)) error
+}
+
+// ErrNoSession: there is no such session, or it has ended.
+var ErrNoSession error = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeExpired, Text: "The session has ended."}
+
+// SessionStore keeps the sessions of REST clients by the SHA-256 of their token. Safe for concurrent use, also by several processes on one
+// store.
+type SessionStore interface {
+	// Put keeps the caller until until, in the unit of work in ctx or in a transaction of its own. A token that is there is replaced.
+	Put(ctx context.Context, token [32]byte, c identity.Caller, until time.Time) error
+	// Get returns the caller and when the session ends; ErrNoSession where there is none or until is not after now. The caller owns it.
+	Get(ctx context.Context, token [32]byte, now time.Time) (c identity.Caller, until time.Time, err error)
+	// Delete ends a session, likewise in the unit of work; one that is not there is left alone.
+	Delete(ctx context.Context, token [32]byte) error
+	Purger
+}
+
+// SecurityEvents keeps the calls that security turned away. Safe for concurrent use.
+type SecurityEvents interface {
+	// Record keeps events until until, in a transaction of its own.
+	Record(ctx context.Context, until time.Time, events ...audit.Refusal) error
+	// Since returns the events at or after since, newest first, at most n.
+	Since(ctx context.Context, since time.Time, n int) ([]audit.Refusal, error)
+	Purger
 }

@@ -6,6 +6,7 @@ package auth
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 
@@ -21,6 +22,10 @@ type Message struct {
 	Body     xmltree.Node // soap:Body
 	Security xmltree.Node // the one wsse:Security of the Header, None if there is none
 	Addr     netip.Addr   // of the client; the zero Addr if it cannot be told
+	Path     string       // of the URL that was asked for
+	Action   string       // SOAPAction, or action of the media type, without quotes; "" if there is none
+	SOAP12   bool
+	TLS      *x509.Certificate // of the client, verified; nil where there is none
 
 	// Attributes is what the audit log tells of the credential ("idCardAttributes"). A verifier sets it once the signature is good, also
 	// where it then refuses the credential.

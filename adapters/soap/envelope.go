@@ -117,7 +117,11 @@ func (rt *Router) operation(env *Envelope, r *http.Request) (*Operation, xmltree
 	}
 	op := &rt.service.Operations[i]
 	for _, action := range []string{r.Header.Get("SOAPAction"), mediaTypeAction(r)} {
-		if action = unquote(action); action == "" || slices.Contains(op.Actions, action) {
+		if action = unquote(action); action == "" {
+			continue
+		}
+		env.Action = action
+		if slices.Contains(op.Actions, action) {
 			continue
 		}
 		if slices.ContainsFunc(rt.service.Operations, func(o Operation) bool { return slices.Contains(o.Actions, action) }) {

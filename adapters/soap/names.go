@@ -33,6 +33,10 @@ var (
 	ErrTooLarge = fault.Error{Kind: fault.TooLarge, Code: fault.CodeSyntax, Text: "The message is too large."}
 	// ErrOverloaded is for Deps.Enter.
 	ErrOverloaded = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "Too many calls in progress."}
+	// ErrDraining is for Deps.Enter.
+	ErrDraining = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "The service is shutting down."}
+	// ErrRateLimited is for Deps.Screen and Deps.Limit.
+	ErrRateLimited = fault.Error{Kind: fault.Limited, Code: fault.CodeProcessing, Text: "Too many calls from this caller."}
 	// ErrMustUnderstand is told with the faultcode MustUnderstand.
 	ErrMustUnderstand = syntaxError("A header that must be understood is not known.")
 

@@ -85,6 +85,9 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = rt.deps.Gate.Ready(ctx)
 	}
+	if err == nil && rt.deps.Screen != nil {
+		err = rt.deps.Screen(x.env.Addr)
+	}
 	if err != nil {
 		rt.turnAway(ctx, w, x, err)
 		return
@@ -114,6 +117,10 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // arrive notes what is known before the body is read.
 func (rt *Router) arrive(r *http.Request) *exchange {
 	x := &exchange{env: Envelope{CallID: newCallID(), HTTP: r, Medcom: dgws.NSMedcom}}
+	x.env.Path = r.URL.Path
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		x.env.TLS = r.TLS.PeerCertificates[0]
+	}
 	x.env.Addr, _ = auth.ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), rt.deps.TrustedProxies)
 	x.access = accessOf(r, x.env.CallID, rt.deps.Now())
 	x.access.Stats.InFlight = int(rt.inFlight.Add(1))
@@ -193,8 +200,10 @@ func (rt *Router) admit(ctx context.Context, x *exchange, body []byte) (err erro
 	if int64(len(body)) > maxBytes(x.op.Policy) {
 		return ErrTooLarge
 	}
-	x.caller, err = rt.service.Profile.Admit(ctx, &x.env, x.op)
-	return err
+	if x.caller, err = rt.service.Profile.Admit(ctx, &x.env, x.op); err != nil || rt.deps.Limit == nil {
+		return err
+	}
+	return rt.deps.Limit(rt.service.Name, x.caller)
 }
 
 // carryOut hands the call to the gate.
@@ -204,13 +213,16 @@ func (rt *Router) carryOut(ctx context.Context, x *exchange, refused error) admi
 		ctx, cancel = context.WithTimeout(ctx, rt.deps.CallTimeout)
 		defer cancel()
 	}
-	call := admitting.Call{Route: rt.service.Component, Caller: x.caller, Refused: refused, Access: x.access}
+	call := admitting.Call{
+		Service: rt.service.Name, Route: rt.service.Component, Caller: x.caller, Refused: refused, Access: x.access,
+		Payload: Request{Tree: x.env.Tree, Body: x.body}.Payload,
+	}
 	if x.op != nil {
 		call.Operation, call.Policy = x.op.Label, x.op.Policy
 	}
 	var reply Reply
-	work := func(ctx context.Context) (err error) {
-		reply, err = x.op.Serve(ctx, Request{Caller: x.caller, Tree: x.env.Tree, Body: x.body})
+	work := func(ctx context.Context, caller identity.Caller) (err error) {
+		reply, err = x.op.Serve(ctx, Request{Caller: caller, Tree: x.env.Tree, Body: x.body})
 		return err
 	}
 	return rt.deps.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
@@ -260,7 +272,7 @@ func send(w http.ResponseWriter, env *Envelope, answer admitting.Answer, err err
 	}
 	h.Set("Content-Length", strconv.Itoa(len(answer.Body)))
 	h.Set("Cache-Control", "no-store")
-	if f, ok := fault.Of(err); ok && f.Kind == fault.Unavailable {
+	if f, ok := fault.Of(err); ok && (f.Kind == fault.Unavailable || f.Kind == fault.Limited) {
 		h.Set("Retry-After", retryAfter)
 	}
 	w.WriteHeader(answer.Code)
@@ -271,7 +283,7 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 	if rt.deps.Observe == nil {
 		return
 	}
-	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Outcome: OK, Access: out.Access, Notes: out.Notes}
+	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Addr: x.env.Addr, Outcome: OK, Access: out.Access, Notes: out.Notes}
 	if x.op != nil {
 		o.Operation = x.op.Label
 	}
@@ -281,10 +293,10 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 		switch {
 		case errors.Is(out.Err, admitting.ErrAudit):
 			o.Outcome = AuditFailed
+		case errors.Is(out.Err, ErrOverloaded), o.Fault.Kind == fault.Limited:
+			o.Outcome = Limited
 		case out.Refused:
 			o.Outcome, o.Cause = Refused, cause(out.Err)
-		case errors.Is(out.Err, ErrOverloaded):
-			o.Outcome = Limited
 		case o.Fault.Kind == fault.Timeout:
 			o.Outcome = TimedOut
 		}

@@ -86,9 +86,8 @@ type Profile interface {
 
 // Envelope is a request as far as it was read.
 type Envelope struct {
-	auth.Message // Tree, Header, Body, Security, Addr; Attributes come from the profile
+	auth.Message // Attributes come from the profile
 	Root         xmltree.Node
-	SOAP12       bool
 	Medcom       string // namespace of the medcom:Header in the request, else the DGWS namespace in use; never ""
 	FlowID       string // medcom:FlowID, "" if there is none
 	MessageID    string // medcom:MessageID, "" if there is none
@@ -109,6 +108,10 @@ type Deps struct {
 	// Enter gives a request of the service with a body of at most size octets a place, before anything of the body is read; the place is
 	// held until leave is called. The error, such as ErrOverloaded, is told to the caller. nil = places without end.
 	Enter func(ctx context.Context, service string, size int64) (leave func(), err error)
+	// Screen may turn away whoever calls from addr before anything of the credential is looked at, such as with ErrRateLimited. nil = nobody.
+	Screen func(addr netip.Addr) error
+	// Limit may turn an admitted caller away, such as with ErrRateLimited. nil = nobody.
+	Limit func(service string, c identity.Caller) error
 	// Observe is told of every request to a service path but those for contracts, after the answer was sent. nil = nobody.
 	Observe func(ctx context.Context, o Observed)
 }
@@ -120,14 +123,15 @@ const (
 	Refused     = "refused" // by security
 	AuditFailed = "audit_failed"
 	TimedOut    = "timeout"
-	Limited     = "limited" // turned away because too many calls were in progress
+	Limited     = "limited" // turned away because of too many calls
 )
 
 // Observed is one request as it went.
 type Observed struct {
 	Service   string
 	Component audit.Component
-	Operation string // Label, "" if it was not recognised
+	Addr      netip.Addr // of the client
+	Operation string     // Label, "" if it was not recognised
 	Outcome   string
 	Fault     fault.Error // what the caller was told, zero for a good answer
 	Cause     string      // why security refused, a short constant text; else ""

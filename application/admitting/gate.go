@@ -29,12 +29,15 @@ var (
 
 // Call is one call as the transport handed it over. A nil Refused means that its credential was verified and Caller is who calls.
 type Call struct {
+	Service   string          // name of the service; MessageIDs of different services have nothing to do with each other
 	Route     audit.Component // the component that owns the path
 	Operation string          // name of the operation, "" if it was not recognised
 	Policy    Policy
 	Caller    identity.Caller
-	Refused   error        // why security turned the call away
-	Access    audit.Access // all but Code, ResSize, Duration and the stats of use case and answer
+	Refused   error // why security turned the call away
+	// Payload returns the SHA-256 of what the call asks for: a message that comes again asks for the same. nil where no answers are kept.
+	Payload func() ([32]byte, error)
+	Access  audit.Access // all but Code, ResSize, Duration and the stats of use case and answer
 }
 
 // Answer is what goes back to the caller, encoded.
@@ -58,11 +61,17 @@ type Outcome struct {
 
 // Gate carries a call out in the one order: use case in a unit of work, answer encoded, audit line durable, commit, answer sent.
 type Gate struct {
-	Audit ports.AuditLog
-	Units ports.UnitOfWork
-	Now   func() time.Time
-	Log   *slog.Logger
+	Audit   ports.AuditLog
+	Units   ports.UnitOfWork
+	Grants  Granted
+	Replies ports.ReplyStore // nil: no operation may have the mode Store
+	Seen    ports.SeenStore  // nil: no IDWS token is admitted
+	Now     func() time.Time
+	Log     *slog.Logger
 }
+
+// Granted tells whether the organisation cvr holds the grant name now. An error is ours.
+type Granted func(ctx context.Context, name, cvr string) (bool, error)
 
 // Ready answers ErrAudit while the audit log cannot be written: a call is then refused before any security work, and leaves no audit line.
 func (g *Gate) Ready(ctx context.Context) error {
@@ -75,7 +84,7 @@ func (g *Gate) Ready(ctx context.Context) error {
 
 // Do carries out one call: admits it by its policy, runs work in a unit of work and encodes the answer. When Do returns the answer may be
 // sent: its effect is committed and its audit line durable, or it is a fault without effect.
-func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context) error, encode Encode) Outcome {
+func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, identity.Caller) error, encode Encode) Outcome {
 	var notes audit.Notes
 	r := run{gate: g, call: call, encode: encode, notes: &notes}
 	ctx = context.WithValue(ctx, notesKey{}, &notes)
@@ -93,7 +102,7 @@ func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context) err
 	var step step
 	err := g.Units.Run(ctx, func(ctx context.Context) error {
 		defer func() { r.call.Access.Stats.Handler = g.Now().Sub(started) }()
-		return r.guarded(ctx, func() error { return work(ctx) })
+		return r.guarded(ctx, func() error { return work(ctx, call.Caller) })
 	}, func(ctx context.Context) (err error) {
 		if answer, err = r.encoded(ctx, nil); err != nil {
 			return fmt.Errorf("encode answer: %w", err)

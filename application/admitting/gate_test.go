@@ -88,14 +88,14 @@ func (w *world) gate() *admitting.Gate {
 // call is a good call whose use case says where it was and returns err.
 func (w *world) call(t *testing.T, c admitting.Call, err error) admitting.Outcome {
 	t.Helper()
-	return w.do(t.Context(), c, func(ctx context.Context) error {
+	return w.do(t.Context(), c, func(ctx context.Context, _ identity.Caller) error {
 		w.step("work")
 		admitting.Trail{}.Note(ctx, "Test", "open", audit.Information{Key: "k", Class: audit.NPI, Value: "v"})
 		return err
 	})
 }
 
-func (w *world) do(ctx context.Context, c admitting.Call, work func(context.Context) error) admitting.Outcome {
+func (w *world) do(ctx context.Context, c admitting.Call, work func(context.Context, identity.Caller) error) admitting.Outcome {
 	w.now = arrived
 	return w.gate().Do(ctx, c, work, func(err error) (admitting.Answer, error) {
 		if err == nil {
@@ -212,7 +212,7 @@ func TestOwnErrorReachesEncoder(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Run("OC-44 in the use case", func(t *testing.T) {
 		w := &world{}
-		out := w.do(t.Context(), good(), func(context.Context) error { panic("a secret cause") })
+		out := w.do(t.Context(), good(), func(context.Context, identity.Caller) error { panic("a secret cause") })
 		require.ErrorIs(t, out.Err, admitting.ErrInternal)
 		assert.Equal(t, []string{"begin", "roll back", "fault", "append"}, w.steps)
 		assert.Contains(t, w.log.String(), "goroutine", "the stack")
@@ -223,7 +223,7 @@ func TestPanic(t *testing.T) {
 func TestClientGone(t *testing.T) {
 	w := &world{}
 	ctx, cancel := context.WithCancel(t.Context())
-	out := w.do(ctx, good(), func(context.Context) error { cancel(); return nil })
+	out := w.do(ctx, good(), func(context.Context, identity.Caller) error { cancel(); return nil })
 	require.NoError(t, out.Err)
 	assert.Len(t, w.lines, 1, "a client that went away does not take the line back")
 }

@@ -67,6 +67,7 @@ func (n *Notes) Add(c Component, where Context, info ...Information) {
 const (
 	RolledBack     = "rolled_back"
 	OutcomeUnknown = "unknown"
+	Replayed       = "replayed" // an answer that was kept was given again
 )
 
 // SetOutcome says outcome in the last context of the last component. Without any component there is nothing to say it of.

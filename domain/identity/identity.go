@@ -49,7 +49,7 @@ type Caller struct {
 	Org               Organisation
 	SystemName        string // medcom:ITSystemName
 	OnBehalfOf        *Principal
-	HSUID             *HSUID // nil unless the operation's policy takes the header
+	HSUID             *HSUID // what the header says; once the call is admitted, nil unless it counts
 	Override          bool   // værdispring asked for
 	Vouched           bool   // the facts about the person come from the system's word (HSUID), not from a signature
 	Administrator     bool   // Operator, or role and organisation are listed as administrators
@@ -77,13 +77,19 @@ type Principal struct {
 
 // HSUID is what the Healthcare Service User Identification header says (NSP HSUID 1.1). It is not signed.
 type HSUID struct {
-	UserType        string
+	Issuer          string
+	UserType        string // as written, such as "nsi:Citizen" or "nsi:HealthcareProfessional"
 	Acting          cpr.Number
 	Responsible     cpr.Number
-	ResponsibleCode string
+	ResponsibleCode string // authorisation code of the responsible user
 	Org             OrgID
+	OrgName         string
+	Override        bool // nsi:ConsentOverride
 	Citizen         cpr.Number
+	Relation        string // nsi:CitizenUserRelation as written
+	SystemOwner     string
 	SystemName      string
+	SystemVersion   string
 }
 
 // Credential is what the caller proved itself with.
@@ -91,8 +97,9 @@ type Credential struct {
 	Scheme                  Scheme
 	Level                   int // DGWS authentication level 3 or 4; NSIS/OIOSAML assurance for tokens
 	Issuer                  string
-	ID                      string // ID card id or assertion id
-	CertHash                string // base64 of the hash of the client's certificate
+	ID                      string   // ID card id or assertion id
+	CertHash                string   // base64 of the hash of the client's certificate
+	Signer                  [32]byte // SHA-256 of the certificate whose key signed the message (IDWS), else zero
 	X509Subject             string
 	IssuedAt                time.Time
 	NotBefore, NotOnOrAfter time.Time
