@@ -21,7 +21,8 @@ import (
 type Verifier struct {
 	Trust      ports.TrustSource
 	Now        func() time.Time
-	MinRSABits int // 0 means 2048
+	MinRSABits int            // 0 means 2048
+	Cache      *xmldsig.Cache // what RSA has found good of cards that come again; nil keeps nothing
 
 	keys atomic.Pointer[keyring]
 }
@@ -40,53 +41,61 @@ func (v *Verifier) Verify(ctx context.Context, m *auth.Message, p admitting.Poli
 		return identity.Caller{}, err
 	}
 	now := v.Now()
-	head, card, anchor, err := v.authenticate(m, ring, now)
+	a, err := v.authenticate(m, ring, now)
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	m.Attributes = card.Attributes()
-	caller, err := admit(&card, head, p, now)
+	m.Attributes = a.card.Attributes()
+	caller, err := admit(&a.card, a.head, p, now)
 	if err != nil {
 		var refusal *auth.Refusal
 		if errors.As(err, &refusal) {
-			refusal.Anchor, refusal.CVR = anchor.ID, card.CVR()
+			refusal.Anchor, refusal.CVR = a.anchor.ID, a.card.CVR()
 		}
 		return identity.Caller{}, err
 	}
-	caller.MessageID = head.messageID
+	v.Cache.Keep(&a.verified, caller.Credential.NotOnOrAfter)
+	caller.MessageID = a.head.messageID
 	return caller, nil
 }
 
+// authentic is a message whose card's signature is good.
+type authentic struct {
+	head     header
+	card     Card
+	anchor   *trust.Anchor
+	verified xmldsig.Verified
+}
+
 // authenticate reads the header and the card and verifies the card's signature. It allocates nothing but what RSA does.
-func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (head header, card Card, anchor *trust.Anchor, err error) {
+func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (a authentic, err error) {
 	t := m.Tree
 	if err := checkTimestamp(t, m.Security); err != nil {
-		return head, card, nil, err
+		return a, err
 	}
-	if head, err = readHeader(t, m.Header); err != nil {
-		return head, card, nil, err
+	if a.head, err = readHeader(t, m.Header); err != nil {
+		return a, err
 	}
-	if head.level == "5" {
-		return head, card, nil, refuse(errLevel5, "level 5")
+	if a.head.level == "5" {
+		return a, refuse(errLevel5, "level 5")
 	}
 	assertion, err := t.Only(m.Security, auth.NSAssertion, "Assertion")
 	if err != nil {
-		return head, card, nil, refuse(errCard, "Assertion")
+		return a, refuse(errCard, "Assertion")
 	}
 	if t.Child(assertion, auth.NSSignature, "Signature") == xmltree.None {
 		if c, err := (reader{tree: t}).card(assertion); err == nil && (c.Level == "1" || c.Level == "2") {
-			return head, card, nil, refuse(errUnsigned, "unsigned card of level 1 or 2")
+			return a, refuse(errUnsigned, "unsigned card of level 1 or 2")
 		}
-		return head, card, nil, refuse(errSignature, "no signature")
+		return a, refuse(errSignature, "no signature")
 	}
-	verified, anchor, err := v.verify(t, assertion, ring, now)
-	if err != nil {
-		return head, card, nil, err
+	if a.verified, a.anchor, err = v.verify(t, assertion, ring, now); err != nil {
+		return a, err
 	}
-	if card, err = ReadCard(t, assertion, &verified); err != nil {
-		return head, card, nil, &auth.Refusal{Fault: errCard, Cause: "card structure", Anchor: anchor.ID, Err: err}
+	if a.card, err = ReadCard(t, assertion, &a.verified); err != nil {
+		return a, &auth.Refusal{Fault: errCard, Cause: "card structure", Anchor: a.anchor.ID, Err: err}
 	}
-	return head, card, anchor, nil
+	return a, nil
 }
 
 // verify finds the anchor that the signature names, by its certificate's key or by the Issuer alone, and verifies the signature with the
@@ -111,7 +120,7 @@ func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, ring *keyring
 		if err != nil {
 			return xmldsig.Verified{}, nil, untrusted(err)
 		}
-		verified, err := v.verifyWith(&sig, assertion, ring, anchor)
+		verified, err := v.verifyWith(&sig, assertion, ring, anchor, now)
 		return verified, anchor, err
 	}
 	candidates, err := ring.set.Candidates(trust.IDCard, issuer, now, issued)
@@ -120,19 +129,20 @@ func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, ring *keyring
 	}
 	var verified xmldsig.Verified
 	for _, anchor := range candidates {
-		if verified, err = v.verifyWith(&sig, assertion, ring, anchor); err == nil {
+		if verified, err = v.verifyWith(&sig, assertion, ring, anchor, now); err == nil {
 			return verified, anchor, nil
 		}
 	}
 	return xmldsig.Verified{}, nil, err
 }
 
-func (v *Verifier) verifyWith(sig *xmldsig.Signature, assertion xmltree.Node, ring *keyring, anchor *trust.Anchor) (xmldsig.Verified, error) {
+func (v *Verifier) verifyWith(sig *xmldsig.Signature, assertion xmltree.Node, ring *keyring, anchor *trust.Anchor, now time.Time) (xmldsig.Verified, error) {
 	key := ring.keys[anchor.SPKI]
 	if key == nil {
 		return xmldsig.Verified{}, &auth.Refusal{Fault: errSigner, Cause: "anchor has no RSA key", Anchor: anchor.ID}
 	}
-	verified, err := sig.Verify(key, xmldsig.Algorithms{SHA1: anchor.AllowsSHA1(trust.IDCard), MinRSABits: v.MinRSABits})
+	accepted := xmldsig.Algorithms{SHA1: anchor.AllowsSHA1(trust.IDCard), MinRSABits: v.MinRSABits}
+	verified, err := sig.VerifyCached(key, accepted, v.Cache, xmldsig.Pinned{SPKI: anchor.SPKI, Version: ring.set.Version, Now: now})
 	if err == nil && !verified.Covers(assertion) {
 		err = xmldsig.ErrStructure
 	}

@@ -33,6 +33,6 @@ func (v *Verifier) Authenticate(m *auth.Message, set *trust.Set, now time.Time) 
 	if err != nil {
 		return err
 	}
-	_, _, _, err = v.authenticate(m, ring, now)
+	_, err = v.authenticate(m, ring, now)
 	return err
 }

@@ -32,6 +32,10 @@ const (
 // Verify checks the digest of every reference and then the signature value with key. Digests are computed once: trying another key costs
 // only the RSA operation. Errors wrap one of the Err values.
 func (s *Signature) Verify(key *rsa.PublicKey, a Algorithms) (Verified, error) {
+	return s.verify(key, a, nil, Pinned{})
+}
+
+func (s *Signature) verify(key *rsa.PublicKey, a Algorithms, c *Cache, p Pinned) (Verified, error) {
 	if s.tree == nil || s.age != s.tree.Age() {
 		return Verified{}, structure("tree has been released")
 	}
@@ -51,11 +55,18 @@ func (s *Signature) Verify(key *rsa.PublicKey, a Algorithms) (Verified, error) {
 	if !ok {
 		return Verified{}, structure("SignatureValue is not base64")
 	}
-	sum := v.sum[:copy(v.sum[:], s.sum[:s.hash.Size()])]
-	if err := rsa.VerifyPKCS1v15(key, s.hash, sum, raw); err != nil {
-		return Verified{}, ErrValue
-	}
 	out := Verified{tree: s.tree, age: s.age, key: key, count: s.count}
+	var memo [32]byte
+	if c != nil {
+		memo = v.memo(s, p, raw)
+	}
+	if c == nil || !c.has(memo, p.Now) {
+		sum := v.sum[:copy(v.sum[:], s.sum[:s.hash.Size()])]
+		if err := rsa.VerifyPKCS1v15(key, s.hash, sum, raw); err != nil {
+			return Verified{}, ErrValue
+		}
+		out.memo = memo
+	}
 	for i := range s.refs[:s.count] {
 		out.nodes[i] = s.refs[i].target
 	}
@@ -97,6 +108,7 @@ type verifier struct {
 	sha1, sha256, sha384, sha512 hash.Hash
 	sum, want                    [64]byte
 	value                        [maxValue]byte
+	head                         [32 + 8 + 1 + 64]byte
 }
 
 // verifiers keeps them between verifications.
@@ -186,6 +198,7 @@ type Verified struct {
 	nodes [MaxReferences]xmltree.Node
 	count int
 	skip  xmltree.Node
+	memo  [32]byte // what a Cache may know the signature value by; zero without a cache and where it knew
 }
 
 // Covers reports whether n and all octets in it were digested. An enveloped signature and what is in it are not covered.
