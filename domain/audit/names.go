@@ -21,6 +21,25 @@ const (
 
 	STS   Component = "STS"
 	Issue Context   = "Issue"
+
+	Admin        Component = "Admin"
+	OpenSession  Context   = "OpenSession"
+	ReadSession  Context   = "ReadSession"
+	CloseSession Context   = "CloseSession"
+	ListGrants   Context   = "ListGrants"
+	AddGrant     Context   = "AddGrant"
+	EndGrant     Context   = "EndGrant"
+	ListAnchors  Context   = "ListAnchors"
+	ReloadTrust  Context   = "ReloadTrust"
+	ListEvents   Context   = "ListEvents"
+)
+
+// Keys of the administration. User tells the kind of caller and its organisation; who the person is stands in the line's attributes of the
+// credential.
+var (
+	User   = Key{"user", NPI}
+	Filter = Key{"filter", NPI}
+	Result = Key{"result", NPI}
 )
 
 // Keys of MinLog2.

@@ -33,7 +33,13 @@ const (
 	Session         // REST session opened with one of the others
 	OperatorToken
 	Certificate // signature with the key of an OCES certificate that nothing was checked of; the token service alone takes it
+	Sample      // a name of the test federation, nothing proved; it opens sessions in development alone
 )
+
+// String returns the scheme's name.
+func (s Scheme) String() string {
+	return [...]string{"none", "dgws", "idws", "address", "session", "operator", "certificate", "sample"}[min(int(s), 7)]
+}
 
 // Caller is who makes this call. It is a value and is not changed after admission. The zero Caller is nobody.
 type Caller struct {
@@ -95,7 +101,8 @@ type HSUID struct {
 // Credential is what the caller proved itself with.
 type Credential struct {
 	Scheme                  Scheme
-	Level                   int // DGWS authentication level 3 or 4; NSIS/OIOSAML assurance for tokens
+	Origin                  Scheme // of a session: what it was opened with
+	Level                   int    // DGWS authentication level 3 or 4; NSIS/OIOSAML assurance for tokens
 	Issuer                  string
 	ID                      string   // ID card id or assertion id
 	CertHash                string   // base64 of the hash of the client's certificate
