@@ -40,6 +40,12 @@ type Verifier interface {
 // Administrator is a role within an organisation that may administer the server.
 type Administrator struct{ Role, CVR string }
 
+// Administers tells whether c may administer the server: it is an operator, or a professional whose role in its organisation is listed.
+func Administers(c identity.Caller, listed []Administrator) bool {
+	return c.Kind == identity.Operator || c.Kind == identity.Professional && c.NationalRole != "" &&
+		slices.Contains(listed, Administrator{Role: c.NationalRole, CVR: c.Org.CVR})
+}
+
 // Schemes admits messages by the scheme their credential has. A nil verifier means that the scheme is not offered.
 type Schemes struct {
 	DGWS           Verifier // Den Gode Webservice: signed ID card
@@ -65,8 +71,7 @@ func (s *Schemes) Admit(ctx context.Context, m *Message, p admitting.Policy) (id
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	caller.Administrator = caller.Kind == identity.Operator || caller.Kind == identity.Professional && caller.NationalRole != "" &&
-		slices.Contains(s.Administrators, Administrator{Role: caller.NationalRole, CVR: caller.Org.CVR})
+	caller.Administrator = Administers(caller, s.Administrators)
 	if m.Addr.IsValid() {
 		caller.Addr = m.Addr.String()
 	}

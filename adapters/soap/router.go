@@ -3,8 +3,6 @@ package soap
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -116,21 +114,15 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // arrive notes what is known before the body is read.
 func (rt *Router) arrive(r *http.Request) *exchange {
-	x := &exchange{env: Envelope{CallID: newCallID(), HTTP: r, Medcom: dgws.NSMedcom}}
+	x := &exchange{env: Envelope{CallID: auth.NewCallID(), HTTP: r, Medcom: dgws.NSMedcom}}
 	x.env.Path = r.URL.Path
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		x.env.TLS = r.TLS.PeerCertificates[0]
 	}
 	x.env.Addr, _ = auth.ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), rt.deps.TrustedProxies)
-	x.access = accessOf(r, x.env.CallID, rt.deps.Now())
+	x.access = auth.AccessOf(r, x.env.CallID, rt.deps.Now())
 	x.access.Stats.InFlight = int(rt.inFlight.Add(1))
 	return x
-}
-
-func newCallID() string {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
 }
 
 // enter asks for a place for the request, unless it is turned away anyhow. leave is never nil.
