@@ -64,29 +64,68 @@ func write(t *testing.T, dir, name string, content []byte) string {
 	return path
 }
 
-// nodeFolder returns a folder with the node modules of testdata/node, installed once a version into the user's cache.
+// nodeFolder returns a folder with the node modules of testdata/node.
 func nodeFolder(t *testing.T) string {
 	t.Helper()
 	need(t, "node", "Debian package nodejs")
 	npm := need(t, "npm", "Debian package npm")
-	manifest, err := os.ReadFile("testdata/node/package.json")
-	require.NoError(t, err)
-	lock, err := os.ReadFile("testdata/node/package-lock.json")
-	require.NoError(t, err)
+	return installed(t, "node", []string{"package.json", "package-lock.json"}, func(dir string) (string, error) {
+		return attempt(t, dir, nil, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	})
+}
+
+// zeepPython returns a Python that has zeep.
+func zeepPython(t *testing.T) string {
+	t.Helper()
+	python := need(t, "python3", "Debian packages python3 and python3-venv")
+	dir := installed(t, "zeep", []string{"requirements.txt"}, func(dir string) (string, error) {
+		if out, err := attempt(t, dir, nil, python, "-m", "venv", "venv"); err != nil {
+			return out, err
+		}
+		return attempt(t, dir, nil, filepath.Join(dir, "venv", "bin", "pip"), "install", "--quiet", "--requirement", "requirements.txt")
+	})
+	return filepath.Join(dir, "venv", "bin", "python")
+}
+
+// wss4jClasses returns the class path of the client of testdata/wss4j.
+func wss4jClasses(t *testing.T) string {
+	t.Helper()
+	javac := need(t, "javac", "Debian package openjdk-17-jdk-headless")
+	maven := need(t, "mvn", "Debian package maven")
+	dir := installed(t, "wss4j", []string{"pom.xml", "Idws.java"}, func(dir string) (string, error) {
+		if out, err := attempt(t, dir, nil, maven, "--quiet", "--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory=lib"); err != nil {
+			return out, err
+		}
+		return attempt(t, dir, nil, javac, "-d", "classes", "-cp", filepath.Join("lib", "*"), "Idws.java")
+	})
+	return filepath.Join(dir, "classes") + string(os.PathListSeparator) + filepath.Join(dir, "lib", "*")
+}
+
+// installed returns a folder with the files of testdata/name and what install adds to them, made once a version in the user's cache.
+func installed(t *testing.T, name string, files []string, install func(dir string) (output string, err error)) string {
+	t.Helper()
+	contents := map[string][]byte{}
+	version := sha256.New()
+	for _, f := range files {
+		content, err := os.ReadFile(filepath.Join("testdata", name, f))
+		require.NoError(t, err)
+		contents[f] = content
+		version.Write(content)
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	version := sha256.Sum256(append(manifest, lock...))
-	dir := filepath.Join(cache, "opennsp", "node-"+hex.EncodeToString(version[:6]))
+	dir := filepath.Join(cache, "opennsp", name+"-"+hex.EncodeToString(version.Sum(nil)[:6]))
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
 		return dir
 	}
 	require.NoError(t, os.MkdirAll(dir, 0o700))
-	write(t, dir, "package.json", manifest)
-	write(t, dir, "package-lock.json", lock)
-	if out, err := attempt(t, dir, nil, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
-		missing(t, "node-soap cannot be installed from npm: "+strings.TrimSpace(out))
+	for f, content := range contents {
+		write(t, dir, f, content)
+	}
+	if out, err := install(dir); err != nil {
+		missing(t, name+" cannot be installed: "+strings.TrimSpace(out))
 	}
 	write(t, dir, "complete", nil)
 	return dir
