@@ -4,7 +4,6 @@ package dgws
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
@@ -24,7 +23,7 @@ type Verifier struct {
 	MinRSABits int            // 0 means 2048
 	Cache      *xmldsig.Cache // what RSA has found good of cards that come again; nil keeps nothing
 
-	keys atomic.Pointer[keyring]
+	anchors auth.Anchors
 }
 
 var _ auth.Verifier = (*Verifier)(nil)
@@ -36,12 +35,8 @@ func (v *Verifier) Verify(ctx context.Context, m *auth.Message, p admitting.Poli
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	ring, err := v.ring(set)
-	if err != nil {
-		return identity.Caller{}, err
-	}
 	now := v.Now()
-	a, err := v.authenticate(m, ring, now)
+	a, err := v.authenticate(m, set, now)
 	if err != nil {
 		return identity.Caller{}, err
 	}
@@ -68,7 +63,7 @@ type authentic struct {
 }
 
 // authenticate reads the header and the card and verifies the card's signature. It allocates nothing but what RSA does.
-func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (a authentic, err error) {
+func (v *Verifier) authenticate(m *auth.Message, set *trust.Set, now time.Time) (a authentic, err error) {
 	t := m.Tree
 	if err := checkTimestamp(t, m.Security); err != nil {
 		return a, err
@@ -89,7 +84,7 @@ func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (
 		}
 		return a, refuse(errSignature, "no signature")
 	}
-	if a.verified, a.anchor, err = v.verify(t, assertion, ring, now); err != nil {
+	if a.verified, a.anchor, err = v.verify(t, assertion, set, now); err != nil {
 		return a, err
 	}
 	if a.card, err = ReadCard(t, assertion, &a.verified); err != nil {
@@ -98,73 +93,12 @@ func (v *Verifier) authenticate(m *auth.Message, ring *keyring, now time.Time) (
 	return a, nil
 }
 
-// verify finds the anchor that the signature names, by its certificate's key or by the Issuer alone, and verifies the signature with the
-// anchor's own key.
-func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, ring *keyring, now time.Time) (xmldsig.Verified, *trust.Anchor, error) {
-	sig, err := xmldsig.ReadEnveloped(t, assertion)
-	if err != nil {
-		return xmldsig.Verified{}, nil, badSignature(err)
-	}
-	issuer, err := (reader{tree: t}).only(assertion, "Issuer")
-	if err != nil {
-		return xmldsig.Verified{}, nil, refuse(errCard, "Issuer")
-	}
-	issued := issuedAt(t, assertion, now)
-	var buf [2 << 10]byte // certificates are shorter, as a rule
-	if der, ok := sig.AppendCertificate(buf[:0]); ok {
-		spki, ok := spkiOf(der)
-		if !ok {
-			return xmldsig.Verified{}, nil, refuse(errSigner, "certificate unreadable")
-		}
-		anchor, err := ring.set.Match(trust.IDCard, issuer, spki, now, issued)
-		if err != nil {
-			return xmldsig.Verified{}, nil, untrusted(err)
-		}
-		verified, err := v.verifyWith(&sig, assertion, ring, anchor, now)
-		return verified, anchor, err
-	}
-	candidates, err := ring.set.Candidates(trust.IDCard, issuer, now, issued)
-	if err != nil {
-		return xmldsig.Verified{}, nil, untrusted(err)
-	}
-	var verified xmldsig.Verified
-	for _, anchor := range candidates {
-		if verified, err = v.verifyWith(&sig, assertion, ring, anchor, now); err == nil {
-			return verified, anchor, nil
-		}
-	}
-	return xmldsig.Verified{}, nil, err
-}
-
-func (v *Verifier) verifyWith(sig *xmldsig.Signature, assertion xmltree.Node, ring *keyring, anchor *trust.Anchor, now time.Time) (xmldsig.Verified, error) {
-	key := ring.keys[anchor.SPKI]
-	if key == nil {
-		return xmldsig.Verified{}, &auth.Refusal{Fault: errSigner, Cause: "anchor has no RSA key", Anchor: anchor.ID}
-	}
-	accepted := xmldsig.Algorithms{SHA1: anchor.AllowsSHA1(trust.IDCard), MinRSABits: v.MinRSABits}
-	verified, err := sig.VerifyCached(key, accepted, v.Cache, xmldsig.Pinned{SPKI: anchor.SPKI, Version: ring.set.Version, Now: now})
-	if err == nil && !verified.Covers(assertion) {
-		err = xmldsig.ErrStructure
-	}
-	if err != nil {
-		err = badSignature(err)
-		var refusal *auth.Refusal
-		if errors.As(err, &refusal) {
-			refusal.Anchor = anchor.ID
-		}
-	}
-	return verified, err
-}
-
-func untrusted(err error) error {
-	cause := "signer not pinned"
-	switch {
-	case errors.Is(err, trust.ErrRevoked):
-		cause = "signer revoked"
-	case errors.Is(err, trust.ErrWindow):
-		cause = "outside the anchor's window"
-	}
-	return &auth.Refusal{Fault: errSigner, Cause: cause, Err: err}
+// verify verifies the signature of the card with the key of an anchor.
+func (v *Verifier) verify(t *xmltree.Tree, assertion xmltree.Node, set *trust.Set, now time.Time) (xmldsig.Verified, *trust.Anchor, error) {
+	return v.anchors.Verify(t, assertion, &auth.Pinning{
+		Set: set, Use: trust.IDCard, Now: now, Issued: issuedAt(t, assertion, now), MinRSABits: v.MinRSABits, Cache: v.Cache,
+		BadSignature: errSignature, Untrusted: errSigner, NoIssuer: errCard,
+	})
 }
 
 // issuedAt reads IssueInstant for the anchor's window. What cannot be read is refused later, with the other times of the card.

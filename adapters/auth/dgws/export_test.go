@@ -12,11 +12,7 @@ import (
 
 // Assertion verifies a card wherever it stands and admits it, without the headers of a message.
 func (v *Verifier) Assertion(t *xmltree.Tree, assertion xmltree.Node, set *trust.Set, p admitting.Policy, now time.Time) (identity.Caller, error) {
-	ring, err := v.ring(set)
-	if err != nil {
-		return identity.Caller{}, err
-	}
-	verified, _, err := v.verify(t, assertion, ring, now)
+	verified, _, err := v.verify(t, assertion, set, now)
 	if err != nil {
 		return identity.Caller{}, err
 	}
@@ -29,10 +25,6 @@ func (v *Verifier) Assertion(t *xmltree.Tree, assertion xmltree.Node, set *trust
 
 // Authenticate is what a message costs before its caller is built.
 func (v *Verifier) Authenticate(m *auth.Message, set *trust.Set, now time.Time) error {
-	ring, err := v.ring(set)
-	if err != nil {
-		return err
-	}
-	_, err = v.authenticate(m, ring, now)
+	_, err := v.authenticate(m, set, now)
 	return err
 }

@@ -1,11 +1,9 @@
 package dgws
 
 import (
-	"errors"
 	"strconv"
 
 	"github.com/opennsp/nsp/adapters/auth"
-	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/domain/fault"
 )
 
@@ -55,21 +53,3 @@ func levelTooLow(level int) fault.Error {
 }
 
 func refuse(f fault.Error, cause string) error { return &auth.Refusal{Fault: f, Cause: cause} }
-
-// badSignature tells the log which check a signature did not pass.
-func badSignature(err error) error {
-	cause := "signature"
-	switch {
-	case errors.Is(err, xmldsig.ErrStructure):
-		cause = "signature structure"
-	case errors.Is(err, xmldsig.ErrAlgorithm):
-		cause = "signature algorithm"
-	case errors.Is(err, xmldsig.ErrKey):
-		cause = "signature key"
-	case errors.Is(err, xmldsig.ErrDigest):
-		cause = "digest"
-	case errors.Is(err, xmldsig.ErrValue):
-		cause = "signature value"
-	}
-	return &auth.Refusal{Fault: errSignature, Cause: cause, Err: err}
-}

@@ -2,7 +2,6 @@ package dgws
 
 import (
 	"errors"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/opennsp/nsp/adapters/auth"
@@ -53,7 +52,7 @@ func idText(t *xmltree.Tree, n xmltree.Node) string {
 	return text
 }
 
-func trim(s string) string { return strings.Trim(s, " \t\r\n") }
+func trim(s string) string { return auth.Trim(s) }
 
 // header is the medcom:Header of a request.
 type header struct {
