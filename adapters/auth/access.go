@@ -5,18 +5,27 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
+	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/trust"
 )
 
 // loggedHeaders are the HTTP headers that the audit line tells of, in the spelling of the NSP audit log.
 var loggedHeaders = [...]string{
 	"Content-Type", "SOAPAction", "X-Forwarded-For", "X-NSI-Original-Client-IP", "X-NSI-Original-IP", "X-NSI-Internal-Req",
-	"X-NSI-GW-Partition", "X-NSI-SubjectSerialNumber", "X-NSI-ClientCVR", "X-NSI-LB-UID", "SSLSessionID",
+	"X-NSI-GW-Partition", headerSubjectSerial, headerClientCVR, "X-NSI-LB-UID", "SSLSessionID",
 }
+
+// The headers in which a proxy that ends TLS tells of the client's certificate: serialNumber of its subject, and CVR number.
+const (
+	headerSubjectSerial = "X-NSI-SubjectSerialNumber"
+	headerClientCVR     = "X-NSI-ClientCVR"
+)
 
 // maxLogged is the longest value, in octets, that a request puts into the log by a header.
 const maxLogged = 2000
@@ -28,8 +37,9 @@ func NewCallID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// AccessOf describes a request as far as its head tells.
-func AccessOf(r *http.Request, callID string, now time.Time) audit.Access {
+// AccessOf describes a request as far as its head tells. What it says of the client's certificate is of the connection; headers tell of it only
+// where a trusted proxy wrote them.
+func AccessOf(r *http.Request, callID string, now time.Time, trusted []netip.Prefix) audit.Access {
 	protocol := "http"
 	if r.TLS != nil {
 		protocol = "https"
@@ -41,6 +51,17 @@ func AccessOf(r *http.Request, callID string, now time.Time) audit.Access {
 	for _, name := range loggedHeaders {
 		if values := r.Header.Values(name); len(values) > 0 {
 			a.HTTPHeaders[name] = Cut(strings.Join(values, ", "))
+		}
+	}
+	if !fromProxy(r, trusted) {
+		var subject trust.Subject
+		if c := ClientCertificate(r, trusted); c != nil {
+			subject = authtrust.Subject(c)
+		}
+		for name, value := range map[string]string{headerSubjectSerial: subject.RID, headerClientCVR: subject.CVR} {
+			if delete(a.HTTPHeaders, name); value != "" {
+				a.HTTPHeaders[name] = Cut(value)
+			}
 		}
 	}
 	host, port, err := net.SplitHostPort(r.Host)

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -27,6 +29,20 @@ func ClientAddr(peer string, forwarded []string, trusted []netip.Prefix) (netip.
 		}
 	}
 	return addr, nil
+}
+
+// ClientCertificate returns the verified certificate of the client, nil where there is none. That of a trusted proxy is not the client's.
+func ClientCertificate(r *http.Request, trusted []netip.Prefix) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || fromProxy(r, trusted) {
+		return nil
+	}
+	return r.TLS.PeerCertificates[0]
+}
+
+// fromProxy tells whether a trusted proxy sent the request.
+func fromProxy(r *http.Request, trusted []netip.Prefix) bool {
+	peer, err := parseAddr(r.RemoteAddr)
+	return err == nil && contains(trusted, peer)
 }
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {

@@ -18,14 +18,14 @@ func TestClientAddress(t *testing.T) {
 		want       string
 	}{
 		{"no proxy", "192.0.2.1:99", nil, "192.0.2.1"},
-		{"forged by a stranger", "192.0.2.1:99", []string{"127.0.0.1"}, "192.0.2.1"},
+		{"SA-45 forged by a stranger: the peer decides", "192.0.2.1:99", []string{"127.0.0.1"}, "192.0.2.1"},
 		{"one proxy", "10.0.0.1:99", []string{"192.0.2.1"}, "192.0.2.1"},
-		{"two proxies", "10.0.0.1:99", []string{"192.0.2.1, 10.0.0.2"}, "192.0.2.1"},
+		{"SA-45 chain of trusted proxies: the rightmost other", "10.0.0.1:99", []string{"192.0.2.1, 10.0.0.2"}, "192.0.2.1"},
 		{"forged before a proxy", "10.0.0.1:99", []string{"127.0.0.1, 192.0.2.1"}, "192.0.2.1"},
 		{"two headers", "10.0.0.1:99", []string{"127.0.0.1", "192.0.2.1,10.0.0.2"}, "192.0.2.1"},
 		{"with port", "10.0.0.1:99", []string{"192.0.2.1:5000"}, "192.0.2.1"},
 		{"IPv6 with port", "10.0.0.1:99", []string{"[2001:db8::1]:5000"}, "2001:db8::1"},
-		{"IPv4-mapped", "[::ffff:127.0.0.1]:99", []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
+		{"SA-45 IPv4-mapped", "[::ffff:127.0.0.1]:99", []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 		{"proxy without header", "10.0.0.1:99", nil, "10.0.0.1"},
 		{"all trusted", "10.0.0.1:99", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
 		{"unreadable", "10.0.0.1:99", []string{"192.0.2.1, unknown"}, ""},

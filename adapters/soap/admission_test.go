@@ -14,6 +14,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
@@ -305,6 +306,12 @@ func TestRefusalEvents(t *testing.T) {
 	assert.Equal(t, 11, strings.Count(h.log.String(), "signer not pinned"))
 	assert.Contains(t, h.log.String(), `"suppressed":15`)
 	assert.Len(t, h.audit.lines, 27, "every refusal has its audit line")
+	require.Len(t, h.events, 12, "events are as many as lines")
+	assert.Equal(t, audit.Refusal{
+		At: clock, Service: "test", Operation: "OpenSession", Code: fault.CodeCertificate, Cause: "signer not pinned", Addr: "192.0.2.1",
+		MessageID: h.events[0].MessageID,
+	}, h.events[0])
+	assert.NotEmpty(t, h.events[0].MessageID)
 }
 
 func certificateIn(t testing.TB, message []byte) []byte {

@@ -110,6 +110,7 @@ type harness struct {
 	call     time.Duration // of the use case
 	callers  []identity.Caller
 	observed []soap.Observed
+	events   []audit.Refusal
 	last     *httptest.ResponseRecorder
 	router   *soap.Router
 }
@@ -156,6 +157,7 @@ func (h *harness) build() *soap.Router {
 		Gate: &admitting.Gate{Audit: h.audit, Units: h.units, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger,
 		ReadTimeout: h.timeout, CallTimeout: h.call,
 		Observe: func(_ context.Context, o soap.Observed) { h.observed = append(h.observed, o) },
+		Refused: func(r audit.Refusal) { h.events = append(h.events, r) },
 	})
 	return h.router
 }

@@ -216,13 +216,13 @@ func TestAccess(t *testing.T) {
 		h := newHarness()
 		m := replace(t, message(userCard()), "</soap:Header>", `<a:Action xmlns:a="http://www.w3.org/2005/08/addressing"> OpenSession </a:Action>`+
 			`<b:To xmlns:b="http://schemas.xmlsoap.org/ws/2004/08/addressing">http://nsp.test</b:To><b:To xmlns:b="http://schemas.xmlsoap.org/ws/2004/08/addressing">second</b:To></soap:Header>`)
-		h.post(m, "X-Forwarded-For", "203.0.113.9", "X-NSI-ClientCVR", "99999902", "Authorization", "secret", "SSLSessionID", "s1")
+		h.post(m, "X-Forwarded-For", "203.0.113.9", "X-NSI-Original-IP", "203.0.113.9", "X-NSI-ClientCVR", "99999902", "Authorization", "secret", "SSLSessionID", "s1")
 		h.answered(t)
 		a := h.audit.lines[0].Access
 		assert.Equal(t, map[string]string{
 			"Content-Type": "text/xml; charset=utf-8", "SOAPAction": `"OpenSession"`, "X-Forwarded-For": "203.0.113.9",
-			"X-NSI-ClientCVR": "99999902", "SSLSessionID": "s1",
-		}, a.HTTPHeaders)
+			"X-NSI-Original-IP": "203.0.113.9", "SSLSessionID": "s1",
+		}, a.HTTPHeaders, "what a stranger says of a certificate is not logged")
 		assert.Equal(t, map[string]string{
 			"medcom:CareProviderID": "99999902", "medcom:CareProviderName": "Testhuset", "medcom:ITSystemName": "TestEPJ",
 			"medcom:UserAuthorizationCode": "TST01", "medcom:UserOccupation": "Overlæge", "medcom:UserRole": "7170",

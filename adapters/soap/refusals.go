@@ -50,34 +50,43 @@ func (l *refusalLog) allow(cause string, now time.Time) (suppressed int, ok bool
 	return suppressed, true
 }
 
-// logRefusal writes the one security event of a call that was turned away. It tells no person and nothing of the body.
+// logRefusal writes the one security event of a call that was turned away, into the log and to Deps.Refused. It tells no person and nothing of
+// the body. A caller that calls too often is no such event.
 func (rt *Router) logRefusal(ctx context.Context, x *exchange, refused, told error) {
+	f, _ := fault.Of(told)
+	if f.Kind == fault.Limited {
+		return
+	}
 	if refused == nil {
 		refused = told // by the policy of the operation
 	}
-	why := cause(refused)
-	suppressed, ok := rt.refusals.allow(why, rt.deps.Now())
+	why, now := cause(refused), rt.deps.Now()
+	suppressed, ok := rt.refusals.allow(why, now)
 	if !ok {
 		return
 	}
-	f, _ := fault.Of(told)
-	attrs := []any{"service", rt.service.Name, "code", f.Code, "cause", why, "messageId", audit.Mask(x.env.MessageID)}
+	r := audit.Refusal{
+		At: now, Service: rt.service.Name, Code: f.Code, Cause: why, CVR: x.caller.Org.CVR, MessageID: audit.Mask(auth.Cut(x.env.MessageID)),
+	}
 	if x.op != nil {
-		attrs = append(attrs, "operation", x.op.Label)
+		r.Operation = x.op.Label
 	}
 	if x.env.Addr.IsValid() {
-		attrs = append(attrs, "address", x.env.Addr.String())
+		r.Addr = x.env.Addr.String()
 	}
 	var refusal *auth.Refusal
 	if errors.As(refused, &refusal) {
-		attrs = append(attrs, "anchor", refusal.Anchor, "cvr", refusal.CVR)
-	} else {
-		attrs = append(attrs, "cvr", x.caller.Org.CVR)
+		r.Anchor, r.CVR = refusal.Anchor, refusal.CVR
 	}
+	attrs := []any{"service", r.Service, "operation", r.Operation, "code", r.Code, "cause", r.Cause, "anchor", r.Anchor, "cvr", r.CVR,
+		"address", r.Addr, "messageId", r.MessageID}
 	if suppressed > 0 {
 		attrs = append(attrs, "suppressed", suppressed)
 	}
 	rt.deps.Log.WarnContext(ctx, "security refusal", attrs...)
+	if rt.deps.Refused != nil {
+		rt.deps.Refused(r)
+	}
 }
 
 // cause names why a call was refused: the verifier's own word, else the text or code of the fault, all constants.

@@ -116,11 +116,9 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (rt *Router) arrive(r *http.Request) *exchange {
 	x := &exchange{env: Envelope{CallID: auth.NewCallID(), HTTP: r, Medcom: dgws.NSMedcom}}
 	x.env.Path = r.URL.Path
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		x.env.TLS = r.TLS.PeerCertificates[0]
-	}
+	x.env.TLS = auth.ClientCertificate(r, rt.deps.TrustedProxies)
 	x.env.Addr, _ = auth.ClientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), rt.deps.TrustedProxies)
-	x.access = auth.AccessOf(r, x.env.CallID, rt.deps.Now())
+	x.access = auth.AccessOf(r, x.env.CallID, rt.deps.Now(), rt.deps.TrustedProxies)
 	x.access.Stats.InFlight = int(rt.inFlight.Add(1))
 	return x
 }
@@ -195,7 +193,7 @@ func (rt *Router) admit(ctx context.Context, x *exchange, body []byte) (err erro
 	if x.caller, err = rt.service.Profile.Admit(ctx, &x.env, x.op); err != nil || rt.deps.Limit == nil {
 		return err
 	}
-	return rt.deps.Limit(rt.service.Name, x.caller)
+	return rt.deps.Limit(rt.service.Name, &x.env.Message, x.caller)
 }
 
 // carryOut hands the call to the gate.
@@ -247,7 +245,7 @@ func (rt *Router) turnAway(ctx context.Context, w http.ResponseWriter, x *exchan
 	switch {
 	case errors.Is(err, ErrMethod):
 		w.Header().Set("Allow", "GET, POST")
-	case errors.Is(err, ErrTooLarge), errors.Is(err, errRead):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, errRead), errors.Is(err, ErrDraining):
 		w.Header().Set("Connection", "close")
 	}
 	send(w, &x.env, answer, err)

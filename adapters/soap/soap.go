@@ -111,7 +111,9 @@ type Deps struct {
 	// Screen may turn away whoever calls from addr before anything of the credential is looked at, such as with ErrRateLimited. nil = nobody.
 	Screen func(addr netip.Addr) error
 	// Limit may turn an admitted caller away, such as with ErrRateLimited. nil = nobody.
-	Limit func(service string, c identity.Caller) error
+	Limit func(service string, m *auth.Message, c identity.Caller) error
+	// Refused is told of calls that security turned away, as often as they are logged. It must not wait. nil = nobody.
+	Refused func(audit.Refusal)
 	// Observe is told of every request to a service path but those for contracts, after the answer was sent. nil = nobody.
 	Observe func(ctx context.Context, o Observed)
 }
