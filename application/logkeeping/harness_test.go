@@ -130,6 +130,13 @@ func employee(t require.TestingT, number, authorisation string) identity.Caller 
 	}
 }
 
+// citizenToken is the caller that an identity token of a citizen names.
+func citizenToken(t require.TestingT, number string) identity.Caller {
+	n, err := cpr.Parse(number)
+	require.NoError(t, err)
+	return identity.Caller{Kind: identity.Citizen, CPR: n, Credential: identity.Credential{Scheme: identity.IDWS, Level: 3}}
+}
+
 // access is a good entry about the citizen at an instant.
 func access(when string, change ...func(*minlog.Entry)) minlog.Draft {
 	d := minlog.Draft{

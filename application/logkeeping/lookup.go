@@ -67,6 +67,9 @@ type AssistantLookup struct{ Reading }
 // cardLevel is the level of an ID card that stands for a person (DGWS 1.0.1: a personal signature).
 const cardLevel = 4
 
+// tokenLevel is the assurance of a token that stands for a person (OIOSAML 2: AssuranceLevel; NSIS Substantial is the same).
+const tokenLevel = 3
+
 // Find returns what is registered about the person of q, if that is the caller.
 func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
 	l.note(ctx, audit.LookupRequest, caller, q)
@@ -89,6 +92,10 @@ func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inqu
 // mayRead tells whether the caller may read the log of person.
 func (l *CitizenLookup) mayRead(caller identity.Caller, person cpr.Number) bool {
 	switch caller.Kind {
+	case identity.Citizen:
+		if !holdsToken(caller) || !caller.MayActFor(person) {
+			return false
+		}
 	case identity.Professional:
 		if !l.OwnByCard || !holdsCard(caller) {
 			return false
@@ -103,7 +110,7 @@ func (l *CitizenLookup) mayRead(caller identity.Caller, person cpr.Number) bool 
 func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
 	l.note(ctx, audit.OnBehalfOfLookupRequest, caller, q)
 	self := minlog.Professional{CPR: caller.CPR, Authorisation: caller.AuthorisationCode}
-	if !caller.Authorised() || !holdsCard(caller) || !self.Is(q.Person) {
+	if !caller.Authorised() || !holdsCard(caller) && !holdsToken(caller) || !self.Is(q.Person) {
 		return Page{}, errNotTheCaller
 	}
 	return l.find(ctx, q, search{
@@ -126,6 +133,11 @@ func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q In
 // holdsCard tells whether the caller proved with an ID card to be a person.
 func holdsCard(caller identity.Caller) bool {
 	return caller.Credential.Scheme == identity.DGWS && caller.Credential.Level >= cardLevel && !caller.Vouched
+}
+
+// holdsToken tells whether the caller proved with an identity token to be a person.
+func holdsToken(caller identity.Caller) bool {
+	return caller.Credential.Scheme == identity.IDWS && caller.Credential.Level >= tokenLevel && !caller.CPR.IsZero() && !caller.Vouched
 }
 
 // note says in the audit log who asks for what.

@@ -15,6 +15,7 @@ import (
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
@@ -72,6 +73,9 @@ func own(t *testing.T, h *house, q logkeeping.Inquiry) logkeeping.Page {
 func TestCitizenAccess(t *testing.T) {
 	level3, vouched, wrongKind, token := employee(t, citizen, ""), employee(t, citizen, ""), employee(t, citizen, ""), employee(t, citizen, "")
 	level3.Credential.Level, vouched.Vouched, wrongKind.Kind, token.Credential.Scheme = 3, true, identity.System, identity.IDWS
+	onBehalf, weak, carded := citizenToken(t, citizen), citizenToken(t, citizen), citizenToken(t, citizen)
+	onBehalf.OnBehalfOf = &identity.Principal{CPR: citizenToken(t, stranger).CPR, Kind: relation.Custody}
+	weak.Credential.Level, carded.Credential.Scheme = 2, identity.Session
 	for _, c := range []struct {
 		name   string
 		caller identity.Caller
@@ -82,6 +86,13 @@ func TestCitizenAccess(t *testing.T) {
 		{"own number with hyphen", employee(t, citizen, ""), cprID("020280-1111"), true},
 		{"AC-30 another number", employee(t, citizen, ""), cprID(stranger), false},
 		{"AC-30 level 3 card", level3, cprID(citizen), false},
+		{"AC-30 citizen's token", citizenToken(t, citizen), cprID(citizen), true},
+		{"AC-30 citizen's token, another number", citizenToken(t, citizen), cprID(stranger), false},
+		{"AC-26 child's token", citizenToken(t, child), cprID(child), false},
+		{"token on behalf of another, own number", onBehalf, cprID(citizen), false},
+		{"token on behalf of another, that number", onBehalf, cprID(stranger), false},
+		{"token of too low assurance", weak, cprID(citizen), false},
+		{"citizen without token", carded, cprID(citizen), false},
 		{"AC-26 teen", employee(t, teen, ""), cprID(teen), true},
 		{"AC-26 child", employee(t, child, ""), cprID(child), false},
 		{"eCPR", employee(t, citizen, ""), minlog.ID{Source: minlog.ECPR, Value: citizen}, false},
@@ -375,8 +386,11 @@ func TestAssistants(t *testing.T) {
 		access("2026-11-01T08:04:00Z", activity("for another"), by(cprID(assistant), codeID("TST02"))),
 		access("2026-11-01T08:05:00Z", activity("another citizen"), about(stranger), by(cprID(assistant), cprID(professional))))
 	h.consume(t)
-	level3 := employee(t, professional, code)
+	level3, token, unauthorised, vouched := employee(t, professional, code), employee(t, professional, code), employee(t, professional, ""), employee(t, professional, code)
 	level3.Credential.Level = 3
+	token.Credential = identity.Credential{Scheme: identity.IDWS, Level: 3}
+	unauthorised.Credential, vouched.Credential = token.Credential, token.Credential
+	vouched.Vouched = true
 	for _, c := range []struct {
 		name   string
 		caller identity.Caller
@@ -385,6 +399,9 @@ func TestAssistants(t *testing.T) {
 	}{
 		{"AC-31 by number", employee(t, professional, code), cprID(professional), true},
 		{"AC-31 by code", employee(t, professional, code), codeID("tst01"), true},
+		{"by token", token, cprID(professional), true},
+		{"token without authorisation", unauthorised, cprID(professional), false},
+		{"vouched for only", vouched, cprID(professional), false},
 		{"AC-31 by the code of another", employee(t, professional, code), codeID("TST02"), false},
 		{"AC-31 card without authorisation", employee(t, professional, ""), cprID(professional), false},
 		{"by the number of another", employee(t, professional, code), cprID(assistant), false},

@@ -55,11 +55,11 @@ type Failure struct {
 
 // Add registers the good entries of s and tells which were refused. The good ones and the count of the others are appended as one: all are in
 // the message log when the unit of work in ctx commits, or none is. Sent again, entries with a sequence number, or in a message with the
-// same MessageID, are the same registrations. Allowed to every system and professional whose organisation is not blocked. The number of
-// entries is checked first (minlog.CheckBulk).
+// same MessageID, are the same registrations. Allowed to every system and, with an ID card, every professional whose organisation is not
+// blocked. The number of entries is checked first (minlog.CheckBulk).
 func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submission) (Receipt, error) {
 	cvr := caller.Org.CVR
-	if caller.Kind != identity.System && caller.Kind != identity.Professional || cvr == "" || slices.Contains(r.BlockedCVR, cvr) {
+	if !mayRegister(caller) || cvr == "" || slices.Contains(r.BlockedCVR, cvr) {
 		return Receipt{}, errMayNotRegister
 	}
 	if err := minlog.CheckBulk(len(s.Entries), r.MaxBulk); err != nil {
@@ -78,6 +78,14 @@ func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submissio
 		return Receipt{}, unavailable("append registrations", err)
 	}
 	return receipt, nil
+}
+
+// mayRegister tells whether the caller is a system, or an employee with an ID card. A token must be that of an organisation alone.
+func mayRegister(caller identity.Caller) bool {
+	if caller.Credential.Scheme == identity.DGWS {
+		return caller.Kind == identity.System || caller.Kind == identity.Professional
+	}
+	return caller.Kind == identity.System && caller.CPR.IsZero() && caller.OnBehalfOf == nil
 }
 
 // typicalRecord is about how many octets the record of a registration has.

@@ -19,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
 )
@@ -101,11 +102,20 @@ func many(n int) []minlog.Draft {
 func TestWhoMayRegister(t *testing.T) {
 	blocked, noOrg, citizenCaller := system("m-1"), system("m-1"), system("m-1")
 	blocked.Org.CVR, noOrg.Org.CVR, citizenCaller.Kind = "99999999", "", identity.Citizen
+	token, person, onBehalf := system("m-1"), system("m-1"), system("m-1")
+	token.Credential = identity.Credential{Scheme: identity.IDWS, Level: 3}
+	person.Credential, onBehalf.Credential = token.Credential, token.Credential
+	person.Kind, person.CPR = identity.Professional, citizenToken(t, citizen).CPR
+	onBehalf.OnBehalfOf = &identity.Principal{CPR: citizenToken(t, citizen).CPR, Kind: relation.Proxy}
 	for _, c := range []struct {
 		name   string
 		caller identity.Caller
 		ok     bool
 	}{
+		{"organisation's token", token, true},
+		{"employee's token", person, false},
+		{"organisation's token with a principal", onBehalf, false},
+		{"AC-13 citizen's token", citizenToken(t, citizen), false},
 		{"system", system("m-1"), true},
 		{"employee", employee(t, professional, code), true},
 		{"blocked organisation", blocked, false},

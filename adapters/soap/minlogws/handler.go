@@ -21,19 +21,21 @@ type Mount struct {
 	Service soap.Service
 }
 
-// registrationPolicy: any valid ID card of level 3 or higher, system or employee (nspop.dk, MinLog2 Driftsvejledning; the level is ours).
+// registrationPolicy: any valid ID card of level 3 or higher, system or employee (nspop.dk, MinLog2 Driftsvejledning; the level is ours), or
+// an organisation's token.
 var registrationPolicy = admitting.Policy{
-	Schemes:  []identity.Scheme{identity.DGWS},
+	Schemes:  []identity.Scheme{identity.DGWS, identity.IDWS},
 	MinLevel: 3,
 	Kinds:    []identity.Kind{identity.System, identity.Professional},
 	MaxBytes: registrationMaxSize,
+	Resend:   admitting.Store,
 }
 
-// lookupPolicy: a person with an ID card of level 4.
+// lookupPolicy: a person with an ID card of level 4 or with a token.
 var lookupPolicy = admitting.Policy{
-	Schemes:  []identity.Scheme{identity.DGWS},
+	Schemes:  []identity.Scheme{identity.DGWS, identity.IDWS},
 	MinLevel: 4,
-	Kinds:    []identity.Kind{identity.Professional},
+	Kinds:    []identity.Kind{identity.Professional, identity.Citizen},
 }
 
 // Registration returns the registration service at its paths. Every path takes both interface versions: the namespace of the request decides.
