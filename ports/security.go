@@ -46,23 +46,29 @@ type Relations interface {
 	Between(ctx context.Context, actor, subject cpr.Number, at time.Time) ([]relation.Relation, error)
 }
 
-// GrantStore keeps the grants of organisations; it is read as a whole. Safe for concurrent use, also by several processes on one store.
+// ErrGrantExists: the organisation holds the grant already, or the id is another grant's.
+var ErrGrantExists error = fault.Error{Kind: fault.Conflict, Code: fault.CodeProcessing, Text: "The grant exists already."}
+
+// GrantStore keeps the grants of organisations; it is read as a whole. Times are cut to microseconds. Safe for concurrent use, also by several
+// processes on one store.
 type GrantStore interface {
-	// Grants returns all grants, ended ones too, ordered by name, CVR number and beginning. The caller owns them.
+	// Grants returns all grants, ended ones too, ordered by name, CVR number, beginning (none first) and id; within a unit of work that has
+	// written, as it left them. The caller owns them.
 	Grants(ctx context.Context) ([]trust.Grant, error)
 	// Update replaces all grants by what edit makes of them, in the unit of work in ctx or in a transaction of its own. No other Update happens
-	// in between; edit may run more than once. fault.Conflict if two grants without end have the same name and CVR number, or two the same ID.
-	// If edit fails, or on conflict, nothing changes.
+	// in between. edit may run more than once; it is given what Grants returns, may change it, and calls no store. ErrGrantExists if two grants
+	// without end have the same name and CVR number, or two the same id. If edit fails, or on conflict, nothing changes.
 	Update(ctx context.Context, edit func([]trust.Grant) ([]trust.Grant, error)) error
 }
 
 // ErrNoSession: there is no such session, or it has ended.
 var ErrNoSession error = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeExpired, Text: "The session has ended."}
 
-// SessionStore keeps the sessions of REST clients by the SHA-256 of their token. Safe for concurrent use, also by several processes on one
-// store.
+// SessionStore keeps the sessions of REST clients by the SHA-256 of their token, and until cut to microseconds. Safe for concurrent use, also
+// by several processes on one store.
 type SessionStore interface {
-	// Put keeps the caller until until, in the unit of work in ctx or in a transaction of its own. A token that is there is replaced.
+	// Put keeps a copy of the whole caller until until, in the unit of work in ctx or in a transaction of its own. A token that is there is
+	// replaced.
 	Put(ctx context.Context, token [32]byte, c identity.Caller, until time.Time) error
 	// Get returns the caller and when the session ends; ErrNoSession where there is none or until is not after now. The caller owns it.
 	Get(ctx context.Context, token [32]byte, now time.Time) (c identity.Caller, until time.Time, err error)
@@ -71,11 +77,11 @@ type SessionStore interface {
 	Purger
 }
 
-// SecurityEvents keeps the calls that security turned away. Safe for concurrent use.
+// SecurityEvents keeps the calls that security turned away; their times are cut to microseconds. Safe for concurrent use.
 type SecurityEvents interface {
-	// Record keeps events until until, in a transaction of its own.
+	// Record keeps all events or none, in a transaction of its own: at least until until, and as long as Purge does not come.
 	Record(ctx context.Context, until time.Time, events ...audit.Refusal) error
-	// Since returns the events at or after since, newest first, at most n.
+	// Since returns the events at or after since, newest first, of one time the last recorded first, at most n.
 	Since(ctx context.Context, since time.Time, n int) ([]audit.Refusal, error)
 	Purger
 }

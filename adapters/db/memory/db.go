@@ -6,21 +6,28 @@ import (
 	"errors"
 	"time"
 
+	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
 )
 
 // DB is one database in memory: its stores are its methods, and one lock covers all of them. A unit of work takes the lock at its first
 // write and holds it to its end, so that nobody sees what is not committed. It is safe for concurrent use.
 type DB struct {
-	now    func() time.Time
-	lock   chan struct{} // of capacity 1; a channel, so that waiting ends with the context
-	topics topics
-	log    registrations
+	now      func() time.Time
+	lock     chan struct{} // of capacity 1; a channel, so that waiting ends with the context
+	topics   topics
+	log      registrations
+	replies  replyRows
+	seen     seenRows
+	grants   []trust.Grant // ordered, and replaced as a whole
+	sessions sessionRows
+	events   []event // ordered by time
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
-	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations()}
+	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), seen: newSeenRows(),
+		sessions: newSessionRows()}
 }
 
 // Units returns the unit of work that every store of the database joins.
@@ -34,6 +41,21 @@ func (db *DB) Topics() ports.TopicAdmin { return topicAdmin{db} }
 
 // LogStore returns the store of registrations.
 func (db *DB) LogStore() ports.LogStore { return logStore{db} }
+
+// Replies returns the store of answers.
+func (db *DB) Replies() ports.ReplyStore { return replies{db} }
+
+// Seen returns the store of message ids.
+func (db *DB) Seen() ports.SeenStore { return seen{db} }
+
+// Grants returns the store of grants.
+func (db *DB) Grants() ports.GrantStore { return grants{db} }
+
+// Sessions returns the store of sessions.
+func (db *DB) Sessions() ports.SessionStore { return sessions{db} }
+
+// SecurityEvents returns the store of what security turned away.
+func (db *DB) SecurityEvents() ports.SecurityEvents { return securityEvents{db} }
 
 func (db *DB) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -68,6 +90,7 @@ type unit struct {
 var (
 	errNested = errors.New("unit of work: Run within a unit")
 	errEnded  = errors.New("unit of work: it has ended")
+	errHeld   = errors.New("unit of work: it has written, so that no other transaction can")
 )
 
 // Run carries out work and seal in one transaction.
@@ -114,19 +137,37 @@ func (u *unit) rollback(undo, onCommit int) {
 
 // write runs f under the lock: in the unit of ctx, or as a transaction of its own. If f fails, what it did is taken back.
 func (db *DB) write(ctx context.Context, f func(*unit) error) error {
+	u, joined := ctx.Value(unitKey{db}).(*unit)
+	if !joined {
+		return db.alone(ctx, f)
+	}
+	if u.ended {
+		return errEnded
+	}
+	return u.do(ctx, f)
+}
+
+// alone runs f under the lock as a transaction of its own, whether ctx carries a unit or not. One that holds the lock would wait for itself.
+func (db *DB) alone(ctx context.Context, f func(*unit) error) error {
+	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.held {
+		return errHeld
+	}
+	u := &unit{db: db}
+	defer u.end()
+	if err := u.do(ctx, f); err != nil {
+		return err
+	}
+	u.commit()
+	return nil
+}
+
+// do runs f under the lock, which the unit takes unless it has it. If f fails, what it did is taken back.
+func (u *unit) do(ctx context.Context, f func(*unit) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	u, joined := ctx.Value(unitKey{db}).(*unit)
-	switch {
-	case !joined:
-		u = &unit{db: db}
-		defer u.end()
-	case u.ended:
-		return errEnded
-	}
 	if !u.held {
-		if err := db.acquire(ctx); err != nil {
+		if err := u.db.acquire(ctx); err != nil {
 			return err
 		}
 		u.held = true
@@ -135,9 +176,6 @@ func (db *DB) write(ctx context.Context, f func(*unit) error) error {
 	if err := f(u); err != nil {
 		u.rollback(undo, onCommit)
 		return err
-	}
-	if !joined {
-		u.commit()
 	}
 	return nil
 }
