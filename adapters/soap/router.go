@@ -33,12 +33,12 @@ type Router struct {
 	deps     Deps
 	maxBytes int64 // of the operation that accepts the largest message
 	inFlight atomic.Int64
-	refusals refusalLog
+	refusals auth.Refusals
 }
 
 // NewRouter returns the handler of s.
 func NewRouter(s Service, d Deps) *Router {
-	rt := &Router{service: s, deps: d}
+	rt := &Router{service: s, deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}}
 	for i := range s.Operations {
 		rt.maxBytes = max(rt.maxBytes, maxBytes(s.Operations[i].Policy))
 	}
@@ -286,7 +286,7 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 		case errors.Is(out.Err, ErrOverloaded), o.Fault.Kind == fault.Limited:
 			o.Outcome = Limited
 		case out.Refused:
-			o.Outcome, o.Cause = Refused, cause(out.Err)
+			o.Outcome, o.Cause = Refused, auth.Cause(out.Err)
 		case o.Fault.Kind == fault.Timeout:
 			o.Outcome = TimedOut
 		}
