@@ -273,23 +273,16 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 	if rt.deps.Observe == nil {
 		return
 	}
-	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Addr: x.env.Addr, Outcome: OK, Access: out.Access, Notes: out.Notes}
+	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Addr: x.env.Addr, Access: out.Access, Notes: out.Notes}
 	if x.op != nil {
 		o.Operation = x.op.Label
 	}
-	if out.Err != nil {
-		o.Fault, _ = fault.Of(out.Err)
-		o.Outcome = Faulted
-		switch {
-		case errors.Is(out.Err, admitting.ErrAudit):
-			o.Outcome = AuditFailed
-		case errors.Is(out.Err, ErrOverloaded), o.Fault.Kind == fault.Limited:
-			o.Outcome = Limited
-		case out.Refused:
-			o.Outcome, o.Cause = Refused, auth.Cause(out.Err)
-		case o.Fault.Kind == fault.Timeout:
-			o.Outcome = TimedOut
-		}
+	o.Outcome, o.Fault = out.Ending()
+	switch {
+	case errors.Is(out.Err, ErrOverloaded):
+		o.Outcome = Limited
+	case o.Outcome == Refused:
+		o.Cause = auth.Cause(out.Err)
 	}
 	rt.deps.Observe(context.WithoutCancel(ctx), o)
 }

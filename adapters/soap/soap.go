@@ -16,7 +16,6 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/domain/audit"
-	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 )
 
@@ -120,23 +119,13 @@ type Deps struct {
 
 // How a call ended, for metrics.
 const (
-	OK          = "ok"
-	Faulted     = "fault"
-	Refused     = "refused" // by security
-	AuditFailed = "audit_failed"
-	TimedOut    = "timeout"
-	Limited     = "limited" // turned away because of too many calls
+	OK          = admitting.OK
+	Faulted     = admitting.Faulted
+	Refused     = admitting.Refused
+	AuditFailed = admitting.AuditFailed
+	TimedOut    = admitting.TimedOut
+	Limited     = admitting.Limited
 )
 
 // Observed is one request as it went.
-type Observed struct {
-	Service   string
-	Component audit.Component
-	Addr      netip.Addr // of the client
-	Operation string     // Label, "" if it was not recognised
-	Outcome   string
-	Fault     fault.Error // what the caller was told, zero for a good answer
-	Cause     string      // why security refused, a short constant text; else ""
-	Access    audit.Access
-	Notes     audit.Notes
-}
+type Observed = admitting.Observed
