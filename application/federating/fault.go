@@ -19,6 +19,8 @@ const (
 	CodePerson         = "person_mismatch"       // the certificate and the civil registration number
 	CodeAuthorisation  = "authorisation"         // authorisation of a health professional
 	CodeSystemName     = "it_system_missing"
+	CodeToken          = "invalid_security_token" // the token that is exchanged
+	CodeScope          = "invalid_scope"          // who the new token is for
 )
 
 // Why no card is issued. The texts of the last three begin as those of the national STS, which clients compare.
@@ -48,6 +50,38 @@ var (
 	ErrName       = fault.Error{Kind: fault.Invalid, Code: CodeInvalidRequest, Text: "The name of the person is neither registered nor sent"}
 	ErrSystemName = fault.Error{Kind: fault.Invalid, Code: CodeSystemName, Text: "IT System must be specified."}
 	ErrNoCode     = fault.Error{Kind: fault.Unauthenticated, Code: CodeAuthorisation, Text: "Authentication failed: missing authorization"}
+)
+
+// Why nothing is given for a token. The texts of the first two begin as those of the national STS.
+var (
+	ErrUnsigned = fault.Error{Kind: fault.Unauthenticated, Code: CodeInvalidRequest,
+		Text: "Unable to validate envelope signature: the request is not signed"}
+	ErrNoCPRClaim = fault.Error{Kind: fault.Invalid, Code: CodeInvalidRequest, Text: "CPR claim missing"}
+	ErrCPRClaim   = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson,
+		Text: "Authentication failed: the CPR claim is not the civil registration number of the token"}
+	ErrSigner = fault.Error{Kind: fault.Unauthenticated, Code: CodeAuthentication,
+		Text: "Authentication failed: the certificate is not that of an employee, organisation or function"}
+	ErrTokenExpired = fault.Error{Kind: fault.Unauthenticated, Code: CodeExpired, Text: "The token in ActAs has expired"}
+	ErrTokenEarly   = fault.Error{Kind: fault.Unauthenticated, Code: CodeTimeRange, Text: "The token in ActAs is not yet valid"}
+	ErrTokenPeriod  = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken,
+		Text: "The validity of the token in ActAs is missing, reversed or longer than 24 hours"}
+	ErrTokenAudience = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken, Text: "The token in ActAs is not for this token service"}
+	ErrTokenHolder   = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken,
+		Text: "The request is not signed with the key of the holder of the token in ActAs"}
+	ErrTokenBearer = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken, Text: "The token in ActAs names no holder-of-key"}
+	ErrTokenLevel  = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken,
+		Text: "The level of assurance of the token in ActAs is missing or too low"}
+	ErrTokenSubject  = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken, Text: "The token in ActAs names no citizen and no employee"}
+	ErrNotEmployee   = fault.Error{Kind: fault.Unauthenticated, Code: CodeToken, Text: "The token in ActAs does not name an employee"}
+	ErrUnknownPerson = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson,
+		Text: "Authentication failed: the person of the token is not known"}
+	ErrAudience    = fault.Error{Kind: fault.Forbidden, Code: CodeScope, Text: "No token is issued for the audience in AppliesTo"}
+	ErrRoleAndCode = fault.Error{Kind: fault.Invalid, Code: CodeInvalidRequest,
+		Text: "Either medcom:UserRole or medcom:UserAuthorizationCode may be claimed, not both"}
+	ErrOnBehalfOf = fault.Error{Kind: fault.Invalid, Code: CodeInvalidRequest,
+		Text: "The OnBehalfOf claim must be a known relation and the civil registration number of another person"}
+	ErrRelation = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson,
+		Text: "Authentication failed: the relation in the OnBehalfOf claim is not registered"}
 )
 
 // certificateFault tells the holder of a refused certificate why; an error that is no verdict stays as it is.

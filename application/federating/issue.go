@@ -1,5 +1,5 @@
-// Package federating is the token service (STS): it turns what the holder of an OCES certificate says of itself into an ID card that the
-// services trust.
+// Package federating is the token service (STS): it turns what the holder of an OCES certificate says of itself, or a token that somebody
+// else issued, into an ID card or a token that the services trust.
 package federating
 
 import (
@@ -10,12 +10,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/cpr"
-	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
@@ -67,14 +65,22 @@ type Request struct {
 	Card        Card      // as sent; the person's number may be empty
 }
 
-// TokenService issues ID cards. Safe for concurrent use.
+// TokenService issues ID cards and tokens. Safe for concurrent use.
 type TokenService struct {
 	Certificates ports.Certificates
 	People       ports.People
+	Relations    ports.Relations // exchanges only, like all below Lifetime
 	Trail        ports.Trail
 	Now          func() time.Time
 	Issuer       string        // our name in Issuer
 	Lifetime     time.Duration // of a card; 0 = 24 hours
+
+	NewID         func() string // of cards and tokens
+	TokenLifetime time.Duration // of a token; 0 = 1 hour, never more than 8 hours
+	OwnAudiences  []string      // audiences of the tokens that may be exchanged here
+	Audiences     []string      // whom tokens are issued for
+	CardAudiences []string      // what AppliesTo may name besides where a card is asked for; the card names no audience
+	AllowBearer   bool          // give a card's holder a bearer token for a request without signature; for development
 }
 
 // Issue decides whether the sender gets a card and what stands in it. It stores nothing. The error is a fault of this package, or ours.
@@ -82,16 +88,19 @@ type TokenService struct {
 // A system card goes to the holder of an organisation's or a function's certificate, a user card to that of an employee. The person is who
 // the register knows as holder of the certificate; name and authorisation come from there.
 func (s *TokenService) Issue(ctx context.Context, r Request) (card Card, err error) {
-	var holder trust.Holder
-	defer func() { s.note(ctx, r, holder, card, err) }()
+	var told record
+	defer func() { s.note(ctx, audit.Issue, told, err) }()
 	now := s.Now().UTC()
-	if r.Created.Before(now.Add(-timestampSkew)) || r.Created.After(now.Add(timestampSkew)) {
+	if !timely(r.Created, now) {
 		return Card{}, ErrTimeRange
 	}
-	holder, err = s.Certificates.Holder(ctx, r.Certificate, now)
+	holder, err := s.Certificates.Holder(ctx, r.Certificate, now)
 	if err != nil {
 		return Card{}, certificateFault(err)
 	}
+	told.signer = holder
+	told.card(r.Card)
+	told.cvr = holder.Subject.CVR
 	if err := checkCard(r, holder, now); err != nil {
 		return Card{}, err
 	}
@@ -103,7 +112,13 @@ func (s *TokenService) Issue(ctx context.Context, r Request) (card Card, err err
 	if err != nil {
 		return Card{}, err
 	}
+	told.person, told.authorisation = card.User.CPR, card.User.AuthorisationCode
 	return card, nil
+}
+
+// timely tells whether a message was made within 5 minutes of now.
+func timely(created, now time.Time) bool {
+	return !created.Before(now.Add(-timestampSkew)) && !created.After(now.Add(timestampSkew))
 }
 
 // checkCard holds the card against the certificate that signed it and against the clock.
@@ -134,6 +149,12 @@ func checkCard(r Request, h trust.Holder, now time.Time) error {
 	return nil
 }
 
+// hashOf is the base64 of the SHA-1 of der, the form of OCESCertHash that most clients read.
+func hashOf(der []byte) string {
+	sum := sha1.Sum(der) //nolint:gosec // see the import
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // isHashOf tells whether text is the base64 of the SHA-1 (28 characters) or of the SHA-256 (44) of der.
 func isHashOf(text string, der []byte) bool {
 	short, long := sha1.Sum(der), sha256.Sum256(der) //nolint:gosec // see the import
@@ -142,17 +163,21 @@ func isHashOf(text string, der []byte) bool {
 
 // card is the part of the issued card that does not depend on a person.
 func (s *TokenService) card(r Request, h trust.Holder, now time.Time) Card {
-	lifetime := s.Lifetime
-	if lifetime == 0 {
-		lifetime = DefaultLifetime
-	}
+	c := s.dated(now)
+	c.ID, c.Level, c.CertHash, c.NameID = r.Card.ID, r.Card.Level, r.Card.CertHash, nameOf(h)
+	c.SystemName, c.CVR, c.CareProviderName = r.Card.SystemName, h.Subject.CVR, r.Card.CareProviderName
+	return c
+}
+
+// dated is a card of ours that is valid from now on, and a little before.
+func (s *TokenService) dated(now time.Time) Card {
 	issued := now.Add(-backdating).Truncate(time.Second)
-	return Card{
-		ID: r.Card.ID, Level: r.Card.Level, CertHash: r.Card.CertHash, Issuer: s.Issuer,
-		NameID:   "SubjectDN={" + h.DN + "},IssuerDN={" + h.IssuerDN + "},CertSerial={" + h.Serial + "}",
-		IssuedAt: issued, NotBefore: issued, NotOnOrAfter: issued.Add(lifetime),
-		SystemName: r.Card.SystemName, CVR: h.Subject.CVR, CareProviderName: r.Card.CareProviderName,
-	}
+	return Card{Issuer: s.Issuer, IssuedAt: issued, NotBefore: issued, NotOnOrAfter: issued.Add(cmp.Or(s.Lifetime, DefaultLifetime))}
+}
+
+// nameOf names the holder of a certificate as the national STS does in the cards it issues.
+func nameOf(h trust.Holder) string {
+	return "SubjectDN={" + h.DN + "},IssuerDN={" + h.IssuerDN + "},CertSerial={" + h.Serial + "}"
 }
 
 // user is the person as the register knows them, in the capacity that was asked for.
@@ -167,6 +192,11 @@ func (s *TokenService) user(ctx context.Context, sent User, h trust.Holder) (*Us
 	if person.CPR.IsZero() {
 		return nil, ErrNobody
 	}
+	return userOf(person, sent)
+}
+
+// userOf is a person of the register in the capacity that was asked for. What was sent fills in for what the register does not know.
+func userOf(person identity.Person, sent User) (*User, error) {
 	if !sent.CPR.IsZero() && sent.CPR != person.CPR {
 		return nil, ErrPerson
 	}
@@ -182,41 +212,4 @@ func (s *TokenService) user(ctx context.Context, sent User, h trust.Holder) (*Us
 		return nil, ErrName
 	}
 	return user, nil
-}
-
-// note tells the audit log what was proved (nothing of the card before the certificate was found good) and what became of the request.
-func (s *TokenService) note(ctx context.Context, r Request, h trust.Holder, issued Card, err error) {
-	var info []audit.Information
-	add := func(key audit.Key, value string) { info = append(info, key.Is(value)) }
-	if issued.User != nil {
-		add(audit.SubjectCPR, issued.User.CPR.Digits())
-	}
-	if h.Serial != "" {
-		kind := "system"
-		if r.Card.User != nil {
-			kind = "user"
-		}
-		add(audit.SubjectCVR, h.Subject.CVR)
-		add(audit.IDCardID, r.Card.ID)
-		add(audit.IDCardType, kind)
-		add(audit.Level, strconv.Itoa(r.Card.Level))
-		add(audit.CertificateSerial, h.Serial)
-		add(audit.CertificateIssuer, h.IssuerDN)
-	}
-	if issued.User != nil {
-		add(audit.AuthorisationCode, issued.User.AuthorisationCode)
-	}
-	add(audit.Status, status(err))
-	s.Trail.Note(ctx, audit.STS, audit.Issue, info...)
-}
-
-// status is what became of a request: "issued", or the code of the fault.
-func status(err error) string {
-	if err == nil {
-		return "issued"
-	}
-	if f, ok := fault.Of(err); ok {
-		return f.Code
-	}
-	return fault.CodeProcessing
 }

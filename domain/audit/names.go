@@ -19,8 +19,13 @@ const (
 	LookupRequest           Context   = "LookupRequest"
 	OnBehalfOfLookupRequest Context   = "OnBehalfOfLookupRequest"
 
-	STS   Component = "STS"
-	Issue Context   = "Issue"
+	STS          Component = "STS"
+	Issue        Context   = "Issue"
+	Sosi2OIOSaml Context   = "Sosi2OIOSaml"
+	Bst2Idws     Context   = "Bst2Idws"
+	BST2SOSI     Context   = "BST2SOSI"
+	OIOSaml2Sosi Context   = "OIOSaml2Sosi"
+	TestIssue    Context   = "TestIssue" // credentials without proof, in development
 
 	Admin        Component = "Admin"
 	OpenSession  Context   = "OpenSession"
@@ -40,6 +45,8 @@ var (
 	User   = Key{"user", NPI}
 	Filter = Key{"filter", NPI}
 	Result = Key{"result", NPI}
+
+	Credential = Key{"credential", NPI} // the scheme of what a session was opened with
 )
 
 // Keys of MinLog2.
@@ -63,6 +70,8 @@ var (
 	CertificateSerial = Key{"certificate-serial", NPI}
 	CertificateIssuer = Key{"certificate-issuer", NPI}
 	AuthorisationCode = Key{"authorisation-code", NPI}
+	Audience          = Key{"audience", NPI}
+	OnBehalfOf        = Key{"on-behalf-of", RPI}
 	Status            = Key{"status", NPI}
 )
 
