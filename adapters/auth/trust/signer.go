@@ -12,12 +12,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"software.sslmate.com/src/go-pkcs12"
+
 	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
 )
 
-// KeyFile names a private key (PEM, PKCS #8) and its certificate (PEM; the first one of the file counts).
-type KeyFile struct{ Key, Certificate string }
+// KeyFile names a private key (PEM, PKCS #8) and its certificate (PEM; the first one of the file counts). Without Certificate the key is a
+// PKCS #12 file that holds both, opened with Passphrase.
+type KeyFile struct{ Key, Certificate, Passphrase string }
 
 // Signer signs with keys that were read from files. Safe for concurrent use.
 type Signer struct{ keys map[trust.Use]signingKey }
@@ -33,23 +36,50 @@ type signingKey struct {
 func OpenSigner(files map[trust.Use]KeyFile) (*Signer, error) {
 	s := &Signer{keys: make(map[trust.Use]signingKey)}
 	for use, f := range files {
-		certificates, err := ReadCertificates(f.Certificate)
+		pair, err := f.open()
 		if err != nil {
-			return nil, fmt.Errorf("read signing certificate: %w", err)
+			return nil, err
 		}
-		key, err := ReadKey(f.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read signing key: %w", err)
-		}
-		if err := pinnable(certificates[0]); err != nil {
-			return nil, fmt.Errorf("read signing certificate %s: %w", filepath.Base(f.Certificate), err)
-		}
-		if !key.PublicKey.Equal(certificates[0].PublicKey) {
-			return nil, fmt.Errorf("read signing key %s: it is not the key of %s", filepath.Base(f.Key), filepath.Base(f.Certificate))
-		}
-		s.keys[use] = signingKey{key, certificates[0]}
+		s.keys[use] = pair
 	}
 	return s, nil
+}
+
+func (f KeyFile) open() (signingKey, error) {
+	if f.Certificate == "" {
+		return f.openPKCS12()
+	}
+	certificates, err := ReadCertificates(f.Certificate)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("read signing certificate: %w", err)
+	}
+	key, err := ReadKey(f.Key)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("read signing key: %w", err)
+	}
+	if err := pinnable(certificates[0]); err != nil {
+		return signingKey{}, fmt.Errorf("read signing certificate %s: %w", filepath.Base(f.Certificate), err)
+	}
+	if !key.PublicKey.Equal(certificates[0].PublicKey) {
+		return signingKey{}, fmt.Errorf("read signing key %s: it is not the key of %s", filepath.Base(f.Key), filepath.Base(f.Certificate))
+	}
+	return signingKey{key, certificates[0]}, nil
+}
+
+func (f KeyFile) openPKCS12() (signingKey, error) {
+	data, err := os.ReadFile(f.Key)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("read signing key: %w", err)
+	}
+	parsed, certificate, _, err := pkcs12.DecodeChain(data, f.Passphrase)
+	if err != nil {
+		return signingKey{}, fmt.Errorf("read signing key %s: it is no PKCS #12 file, or the passphrase does not open it", filepath.Base(f.Key))
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if err := pinnable(certificate); err != nil || !ok || !key.PublicKey.Equal(certificate.PublicKey) {
+		return signingKey{}, fmt.Errorf("read signing key %s: it is no RSA key of %d to %d bits with its certificate", filepath.Base(f.Key), minRSABits, maxRSABits)
+	}
+	return signingKey{key, certificate}, nil
 }
 
 // Certificate implements ports.Signer.

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -12,15 +13,16 @@ import (
 // Source holds what a trust file says. Safe for concurrent use.
 type Source struct {
 	path    string
+	fit     []func(*trust.Set) error
 	mu      sync.Mutex // one reload at a time
 	current atomic.Pointer[trust.Set]
 }
 
 var _ ports.TrustSource = (*Source)(nil)
 
-// Open reads the trust file at path for the first time.
-func Open(path string) (*Source, error) {
-	s := &Source{path: path}
+// Open reads the trust file at path for the first time. A set that one of fit refuses is invalid, at each reload too.
+func Open(path string, fit ...func(*trust.Set) error) (*Source, error) {
+	s := &Source{path: path, fit: fit}
 	if err := s.Reload(context.Background()); err != nil {
 		return nil, err
 	}
@@ -30,7 +32,8 @@ func Open(path string) (*Source, error) {
 // Trust returns the set of the last reload that succeeded.
 func (s *Source) Trust(context.Context) (*trust.Set, error) { return s.current.Load(), nil }
 
-// Reload reads the files again. If they are invalid in any part the old set stays and the error tells why.
+// Reload reads the files again. If they are invalid in any part the old set stays and the error tells why; if they say nothing new it stays too,
+// with its version.
 func (s *Source) Reload(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,9 +41,17 @@ func (s *Source) Reload(context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, fit := range s.fit {
+		if err := fit(next); err != nil {
+			return err
+		}
+	}
 	next.Version = 1
 	if old := s.current.Load(); old != nil {
-		next.Version = old.Version + 1
+		if next.Version = old.Version; reflect.DeepEqual(old, next) {
+			return nil
+		}
+		next.Version++
 	}
 	s.current.Store(next)
 	return nil

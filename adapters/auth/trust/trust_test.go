@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"software.sslmate.com/src/go-pkcs12"
 
 	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/domain/cpr"
@@ -266,7 +268,22 @@ func TestReload(t *testing.T) {
 		group.Wait()
 		set, err := source.Trust(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, uint64(82), set.Version)
+		assert.Equal(t, uint64(2), set.Version, "what was verified is remembered as long as the files say nothing new")
+	})
+	t.Run("a set that does not fit replaces nothing", func(t *testing.T) {
+		var unfit error
+		source, err := authtrust.Open(path, func(*trust.Set) error { return unfit })
+		require.NoError(t, err)
+		before, err := source.Trust(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "revoked.txt"), []byte("# none\n"), 0o600))
+		unfit = errors.New("not this one")
+		require.ErrorIs(t, source.Reload(t.Context()), unfit)
+		after, err := source.Trust(t.Context())
+		require.NoError(t, err)
+		assert.Same(t, before, after)
+		_, err = authtrust.Open(path, func(*trust.Set) error { return unfit })
+		assert.ErrorIs(t, err, unfit)
 	})
 }
 
@@ -437,6 +454,22 @@ func TestSigner(t *testing.T) {
 		_, err = s.Sign(t.Context(), use, hash, digest[:hash.Size()])
 		assert.Error(t, err, "Sign(%d, %v)", use, hash)
 	}
+	t.Run("PKCS #12", func(t *testing.T) {
+		data, err := pkcs12.Modern.Encode(k[0], c, nil, "hush")
+		require.NoError(t, err)
+		file := filepath.Join(filepath.Dir(folder(t, map[string][]byte{"a.p12": data, "b.p12": []byte("secret")})), "a.p12")
+		open := func(file, passphrase string) (*authtrust.Signer, error) {
+			return authtrust.OpenSigner(map[trust.Use]authtrust.KeyFile{trust.IDCard: {Key: file, Passphrase: passphrase}})
+		}
+		s, err := open(file, "hush")
+		require.NoError(t, err)
+		assert.Equal(t, c.Raw, s.Certificate(trust.IDCard).Raw)
+		_, err = open(file, "secret")
+		require.ErrorContains(t, err, "the passphrase does not open it")
+		assert.NotContains(t, err.Error(), "secret")
+		_, err = open(filepath.Join(filepath.Dir(file), "b.p12"), "hush")
+		require.Error(t, err)
+	})
 	for name, key := range map[string][]byte{
 		"key of another certificate": pkcs8(k[1]), "not PEM": []byte("secret"),
 		"PKCS #1": pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k[0])}),
