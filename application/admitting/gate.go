@@ -25,6 +25,8 @@ var (
 	ErrTimeout        = fault.Error{Kind: fault.Timeout, Code: fault.CodeProcessing,
 		Text: "The call took too long. Nothing was changed."}
 	ErrInternal = fault.Error{Kind: fault.Internal, Code: fault.CodeProcessing, Text: "Internal error."}
+	// ErrRunning answers a message that came again while the first is still being carried out.
+	ErrRunning = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "A message with the same MessageID is being processed."}
 )
 
 // Call is one call as the transport handed it over. A nil Refused means that its credential was verified and Caller is who calls.
@@ -52,22 +54,28 @@ type Encode func(err error) (Answer, error)
 
 // Outcome is how a call ended.
 type Outcome struct {
-	Answer  Answer
-	Err     error        // what the caller is told, nil for a good answer; it wraps a fault.Error
-	Refused bool         // by security or policy: the use case did not run
-	Access  audit.Access // complete
-	Notes   audit.Notes
+	Answer   Answer
+	Err      error        // what the caller is told, nil for a good answer; it wraps a fault.Error
+	Refused  bool         // by security or policy, or as a message that was used before: the use case did not run
+	Replayed bool         // the answer of an earlier call was given again: the use case did not run
+	Access   audit.Access // complete
+	Notes    audit.Notes
 }
 
-// Gate carries a call out in the one order: use case in a unit of work, answer encoded, audit line durable, commit, answer sent.
+// Gate carries a call out in the one order: admission by policy, replay and resend, use case in a unit of work, answer encoded, reply kept,
+// audit line durable, commit, answer sent.
 type Gate struct {
-	Audit   ports.AuditLog
-	Units   ports.UnitOfWork
-	Grants  Granted
-	Replies ports.ReplyStore // nil: no operation may have the mode Store
-	Seen    ports.SeenStore  // nil: no IDWS token is admitted
-	Now     func() time.Time
-	Log     *slog.Logger
+	Audit    ports.AuditLog
+	Units    ports.UnitOfWork
+	Grants   Granted          // nil: no operation may ask for a grant
+	Replies  ports.ReplyStore // nil: no operation may have the mode Store
+	Seen     ports.SeenStore  // nil: no IDWS token is admitted
+	Now      func() time.Time
+	Log      *slog.Logger
+	Window   time.Duration // in which a signed message is taken once; 0 = 15 minutes
+	Wait     time.Duration // for the answer to a message that came again while the first is carried out; 0 = 30 s
+	KeepFor  time.Duration // a reply is given again; 0 = 24 hours
+	MaxReply int           // octets of a reply that is kept; a call with a larger answer fails; 0 = 1 MiB
 }
 
 // Granted tells whether the organisation cvr holds the grant name now. An error is ours.
@@ -82,30 +90,65 @@ func (g *Gate) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Do carries out one call: admits it by its policy, runs work in a unit of work and encodes the answer. When Do returns the answer may be
-// sent: its effect is committed and its audit line durable, or it is a fault without effect.
+// Do carries out one call: admits it by its policy, gives a reply again or runs work in a unit of work, and encodes the answer. When Do
+// returns the answer may be sent: its effect is committed and its audit line durable, or it is a fault without effect.
 func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, identity.Caller) error, encode Encode) Outcome {
 	var notes audit.Notes
 	r := run{gate: g, call: call, encode: encode, notes: &notes}
 	ctx = context.WithValue(ctx, notesKey{}, &notes)
-	refused := call.Refused
-	if refused == nil {
-		refused = call.Policy.Admit(call.Caller)
+	caller, err := r.admit(ctx)
+	if err != nil {
+		return r.refuse(ctx, err)
 	}
-	if refused != nil {
-		out := r.fail(ctx, r.told(ctx, refused))
-		out.Refused = true
-		return out
+	reply, replayed, err := r.begin(ctx, caller)
+	switch {
+	case err != nil:
+		return r.refuse(ctx, err)
+	case replayed:
+		return r.replay(ctx, reply)
 	}
+	defer r.drop(ctx)
+	return r.carryOut(ctx, caller, work)
+}
+
+// admit returns who calls, or why the call is turned away.
+func (r *run) admit(ctx context.Context) (identity.Caller, error) {
+	if r.call.Refused != nil {
+		return identity.Caller{}, r.call.Refused
+	}
+	cvr := r.call.Caller.Org.CVR
+	return r.call.Policy.Admit(r.call.Caller, func(grant string) (bool, error) {
+		if r.gate.Grants == nil {
+			return false, errNoGrants
+		}
+		return r.gate.Grants(ctx, grant, cvr)
+	})
+}
+
+// refuse answers a call whose use case does not run.
+func (r *run) refuse(ctx context.Context, err error) Outcome {
+	told := r.told(ctx, err)
+	out := r.fail(ctx, told)
+	out.Refused = r.call.Refused != nil || !ours(told)
+	return out
+}
+
+// carryOut runs the use case: its effect, the kept reply, the audit line and the answer, or nothing but a fault.
+func (r *run) carryOut(ctx context.Context, caller identity.Caller, work func(context.Context, identity.Caller) error) Outcome {
+	g := r.gate
 	started := g.Now()
 	var answer Answer
 	var step step
 	err := g.Units.Run(ctx, func(ctx context.Context) error {
 		defer func() { r.call.Access.Stats.Handler = g.Now().Sub(started) }()
-		return r.guarded(ctx, func() error { return work(ctx, call.Caller) })
+		return r.guarded(ctx, func() error { return work(ctx, caller) })
 	}, func(ctx context.Context) (err error) {
+		step = sealing
 		if answer, err = r.encoded(ctx, nil); err != nil {
 			return fmt.Errorf("encode answer: %w", err)
+		}
+		if err := r.keep(ctx, answer); err != nil {
+			return err
 		}
 		step = auditing
 		if err := r.append(ctx, answer); err != nil {
@@ -116,6 +159,7 @@ func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, ide
 	})
 	switch {
 	case err == nil:
+		r.claim = nil // it ended with the reply
 		return r.outcome(answer, nil)
 	case step == committing:
 		// The first line tells of an effect that did not come: a second line corrects it.
@@ -126,18 +170,23 @@ func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, ide
 		} else if _, ok := fault.Of(err); ok {
 			told = err
 		}
-		g.Log.ErrorContext(ctx, "commit failed", "operation", call.Operation, "error", err)
-		notes.SetOutcome(outcome)
+		g.Log.ErrorContext(ctx, "commit failed", "operation", r.call.Operation, "error", err)
+		r.notes.SetOutcome(outcome)
 		return r.fail(ctx, told)
 	case step == auditing:
-		g.Log.ErrorContext(ctx, "audit append failed", "operation", call.Operation, "error", err)
+		g.Log.ErrorContext(ctx, "audit append failed", "operation", r.call.Operation, "error", err)
 		return r.outcome(r.fault(ctx, ErrAudit), ErrAudit)
 	}
 	told := r.told(ctx, err)
-	if fault.Is(told, fault.Internal) || fault.Is(told, fault.Unavailable) || fault.Is(told, fault.Timeout) {
-		notes.SetOutcome(audit.RolledBack)
+	if step == sealing || ours(told) {
+		r.notes.SetOutcome(audit.RolledBack)
 	}
 	return r.fail(ctx, told)
+}
+
+// ours tells whether a call failed because of the server rather than the caller.
+func ours(told error) bool {
+	return fault.Is(told, fault.Internal) || fault.Is(told, fault.Unavailable) || fault.Is(told, fault.Timeout)
 }
 
 // step is how far a call came.
@@ -145,7 +194,8 @@ type step uint8
 
 const (
 	working    step = iota
-	auditing        // the answer is encoded
+	sealing         // the use case is done
+	auditing        // the answer is encoded, and kept where it is to be
 	committing      // the audit line is durable
 )
 
@@ -155,6 +205,7 @@ type run struct {
 	call   Call
 	encode Encode
 	notes  *audit.Notes
+	claim  *ports.ReplyClaim // to give the answer, nil where none is kept
 }
 
 // fail encodes the fault and writes its audit line; without the line the caller hears the audit fault instead.

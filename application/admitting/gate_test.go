@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,14 @@ type world struct {
 	encode   error // of a good answer
 	noFault  error // of every fault
 	now      time.Time
+
+	reply    []byte // that was kept; nil: the call is claimed
+	begin    error
+	keep     error
+	seen     error
+	held     []string // grants
+	noGrants error
+	edit     func(*admitting.Gate)
 }
 
 func (w *world) step(s string) { w.steps = append(w.steps, s) }
@@ -79,11 +88,50 @@ func (w *world) Run(ctx context.Context, work, seal func(context.Context) error)
 var (
 	_ ports.AuditLog   = (*world)(nil)
 	_ ports.UnitOfWork = (*world)(nil)
+	_ ports.ReplyStore = (*world)(nil)
+	_ ports.SeenStore  = (*world)(nil)
 )
 
 func (w *world) gate() *admitting.Gate {
-	return &admitting.Gate{Audit: w, Units: w, Now: func() time.Time { w.now = w.now.Add(time.Millisecond); return w.now }, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	g := &admitting.Gate{
+		Audit: w, Units: w, Grants: w.grant, Replies: w, Seen: w,
+		Now: func() time.Time { w.now = w.now.Add(time.Millisecond); return w.now }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	}
+	if w.edit != nil {
+		w.edit(g)
+	}
+	return g
 }
+
+func (w *world) grant(_ context.Context, name, cvr string) (bool, error) {
+	w.step(name + " " + cvr)
+	return slices.Contains(w.held, name), w.noGrants
+}
+
+func (w *world) Begin(context.Context, ports.ReplyKey, [32]byte, time.Time) ([]byte, *ports.ReplyClaim, error) {
+	w.step("claim")
+	if w.begin != nil || w.reply != nil {
+		return w.reply, nil, w.begin
+	}
+	return nil, &ports.ReplyClaim{Token: 7}, nil
+}
+
+func (w *world) Keep(_ context.Context, claim ports.ReplyClaim, reply []byte) error {
+	w.step(fmt.Sprintf("keep %s %d", reply, claim.Token))
+	return w.keep
+}
+
+func (w *world) Drop(ctx context.Context, claim ports.ReplyClaim) error {
+	w.step(fmt.Sprint("drop ", claim.Token))
+	return ctx.Err()
+}
+
+func (w *world) Mark(context.Context, [32]byte, string, time.Time) error {
+	w.step("mark")
+	return w.seen
+}
+
+func (w *world) Purge(context.Context, time.Time, int) (bool, error) { return true, nil }
 
 // call is a good call whose use case says where it was and returns err.
 func (w *world) call(t *testing.T, c admitting.Call, err error) admitting.Outcome {
@@ -247,33 +295,6 @@ func TestReady(t *testing.T) {
 	require.ErrorIs(t, err, admitting.ErrAudit)
 	assert.NotErrorIs(t, err, errSecret)
 	assert.Contains(t, w.log.String(), "a secret cause")
-}
-
-func TestPolicy(t *testing.T) {
-	p := admitting.Policy{
-		Schemes: []identity.Scheme{identity.DGWS, identity.IDWS}, Kinds: []identity.Kind{identity.System, identity.Professional},
-	}
-	for _, c := range []struct {
-		kind   identity.Kind
-		scheme identity.Scheme
-		ok     bool
-	}{
-		{identity.System, identity.DGWS, true},
-		{identity.Professional, identity.IDWS, true},
-		{identity.Citizen, identity.IDWS, false},
-		{identity.System, identity.Address, false},
-		{identity.Unknown, identity.DGWS, false},
-		{identity.System, identity.NoScheme, false},
-	} {
-		err := p.Admit(identity.Caller{Kind: c.kind, Credential: identity.Credential{Scheme: c.scheme}})
-		if c.ok {
-			assert.NoError(t, err, "Admit(%v, %v)", c.kind, c.scheme)
-			continue
-		}
-		assert.True(t, fault.Is(err, fault.Forbidden), "Admit(%v, %v) = %v, want Forbidden", c.kind, c.scheme, err)
-	}
-	assert.Error(t, admitting.Policy{}.Admit(identity.Caller{Kind: identity.System, Credential: identity.Credential{Scheme: identity.DGWS}}), "the zero policy admits nobody")
-	assert.Error(t, admitting.Policy{Schemes: []identity.Scheme{0}, Kinds: []identity.Kind{0}}.Admit(identity.Caller{}), "nobody is never admitted")
 }
 
 func TestTrailOutsideACall(t *testing.T) {

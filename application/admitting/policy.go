@@ -3,11 +3,13 @@
 package admitting
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/trust"
 )
 
 // Policy says who may call an operation.
@@ -50,12 +52,60 @@ const (
 	DefaultMaxBytes = 1 << 20
 )
 
-var errKind error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "this kind of caller may not use the operation"}
+// Why a policy turns a caller away.
+var (
+	errKind  error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "this kind of caller may not use the operation"}
+	errGrant error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "the organisation may not use the operation"}
+	errWord  error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
+		Text: "the organisation's word about its users does not count"}
+	errNoHSUID error = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeMissingHeader, Text: "the HSUID header is missing"}
+)
 
-// Admit tells whether a caller whose credential was verified may use the operation. An unknown kind is allowed nothing.
-func (p Policy) Admit(c identity.Caller) error {
-	if c.Kind == identity.Unknown || !slices.Contains(p.Schemes, c.Credential.Scheme) || !slices.Contains(p.Kinds, c.Kind) {
-		return errKind
+// Admit returns the caller of an operation, given the caller whose credential was verified and what its organisation holds; or why there is
+// none. The order is: scheme and kind, grant, HSUID header. The kind of a system is what the header leaves of it, so that a header in error
+// stands for its kind. An unknown kind is allowed nothing.
+func (p Policy) Admit(c identity.Caller, holds func(grant string) (bool, error)) (identity.Caller, error) {
+	if c.Kind == identity.Unknown || !slices.Contains(p.Schemes, c.Credential.Scheme) {
+		return identity.Caller{}, errKind
 	}
-	return nil
+	trusted := false
+	if p.HSUID != Ignored && (c.Vouched || c.Kind == identity.System && c.HSUID != nil) {
+		var err error
+		if trusted, err = holds(trust.HSUIDGrant); err != nil {
+			return identity.Caller{}, err
+		}
+	}
+	user, header := p.user(c, trusted)
+	kind := user.Kind
+	if header != nil {
+		kind = c.Kind
+	}
+	if (header == nil || kind != identity.System) && !slices.Contains(p.Kinds, kind) {
+		return identity.Caller{}, errKind
+	}
+	if p.Grant != "" {
+		if ok, err := holds(p.Grant); err != nil || !ok {
+			return identity.Caller{}, cmp.Or(err, errGrant)
+		}
+	}
+	return user, header
+}
+
+// user returns the caller as the HSUID header leaves it, where the operation takes that header. A caller that was vouched for before, such
+// as when its session was opened, stays so only where the header would count again.
+func (p Policy) user(c identity.Caller, trusted bool) (identity.Caller, error) {
+	switch {
+	case c.Vouched && !trusted:
+		return identity.Caller{}, errWord
+	case p.HSUID == Ignored:
+		c.HSUID = nil
+		return c, nil
+	case p.HSUID == Required && c.HSUID == nil:
+		return identity.Caller{}, errNoHSUID
+	}
+	user, err := c.WithUser(trusted)
+	if err == nil && p.HSUID == Required && user.HSUID == nil {
+		return identity.Caller{}, errWord
+	}
+	return user, err
 }
