@@ -3,9 +3,11 @@ package attack
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
@@ -63,7 +66,8 @@ func newRouter(anchors ...trust.Anchor) *router {
 	policy := admitting.Policy{
 		Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System, identity.Professional}, MinLevel: 3, MaxBytes: 16 << 20,
 	}
-	schemes := &auth.Schemes{DGWS: &dgws.Verifier{Trust: dgwstest.Trust(anchors...), Now: now}}
+	// Signatures are remembered: what the cache takes the place of must not be what an attack needs.
+	schemes := &auth.Schemes{DGWS: &dgws.Verifier{Trust: dgwstest.Trust(anchors...), Now: now, Cache: xmldsig.NewCache(1024)}}
 	r.handler = soap.NewRouter(soap.Service{
 		Name: "test", Component: "Test", Profile: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID},
 		Operations: []soap.Operation{
@@ -85,7 +89,10 @@ func (r *router) serve(_ context.Context, req soap.Request) (soap.Reply, error) 
 
 func (r *router) send(t testing.TB, message []byte, header ...string) verdict {
 	t.Helper()
-	req := httptest.NewRequest(http.MethodPost, "http://nsp.test/test/service", bytes.NewReader(message))
+	req := (&http.Request{
+		Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: "nsp.test", Path: "/test/service"}, Proto: "HTTP/1.1", Host: "nsp.test",
+		Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(message)), ContentLength: int64(len(message)), RemoteAddr: "192.0.2.1:1234",
+	}).WithContext(t.Context())
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
