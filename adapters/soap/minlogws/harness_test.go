@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,13 @@ type service struct {
 	consumer *logkeeping.Consumer
 	paths    map[string]http.Handler
 	lookups  []soap.Operation
+	sent     int // messages with an id of their own
+}
+
+// messageID returns m-1, m-2 …
+func (s *service) messageID() string {
+	s.sent++
+	return "m-" + strconv.Itoa(s.sent)
 }
 
 // profile admits every message as the service's caller.
@@ -94,7 +102,7 @@ func newService(t testing.TB) *service {
 		&logkeeping.AssistantLookup{Reading: reading}, p)
 	s.lookups = lookups[0].Service.Operations
 	mounts = append(mounts, lookups...)
-	gate := &admitting.Gate{Audit: s.audit, Units: s.db.Units(), Now: clock, Log: logger}
+	gate := &admitting.Gate{Audit: s.audit, Units: s.db.Units(), Replies: s.db.Replies(), Seen: s.db.Seen(), Now: clock, Log: logger}
 	for _, m := range mounts {
 		s.paths[m.Path] = soap.NewRouter(m.Service, soap.Deps{Gate: gate, Now: clock, NewID: id, Log: logger})
 	}
@@ -144,7 +152,7 @@ var bodyElement = regexp.MustCompile(`(?s)<soap:Body>(.*)</soap:Body>`)
 // call posts a body and returns that of the good answer.
 func (s *service) call(t testing.TB, path, body string, action ...string) string {
 	t.Helper()
-	w := s.post(t, path, envelope("m-1", body), action...)
+	w := s.post(t, path, envelope(s.messageID(), body), action...)
 	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 	return bodyElement.FindStringSubmatch(w.Body.String())[1]
 }
@@ -208,6 +216,6 @@ func (s *service) client(t testing.TB, path string, who identity.Caller) *minlog
 		var w xmlout.Writer
 		body(&w)
 		c := soap.Client{URL: server.URL + path}
-		return c.Call(ctx, action, []byte(envelope("m-1", string(w.Bytes()))))
+		return c.Call(ctx, action, []byte(envelope(s.messageID(), string(w.Bytes()))))
 	}}
 }
