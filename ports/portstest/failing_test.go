@@ -11,6 +11,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/calendar"
+	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
@@ -107,5 +108,26 @@ func TestFailingLogStore(t *testing.T) {
 	_, lettersErr := s.DeadLetters(ctx, time.Time{})
 	for _, err := range []error{storeErr, expireErr, nextErr, personErr, behalfErr, dailyErr, lettersErr} {
 		require.ErrorIs(t, err, errDown)
+	}
+}
+
+func TestFailingSecurityStores(t *testing.T) {
+	ctx := context.Background()
+	replies, seen := &portstest.FailingReplyStore{}, &portstest.FailingSeenStore{}
+	grants, sessions := &portstest.FailingGrantStore{}, &portstest.FailingSessionStore{}
+	for _, f := range []*portstest.Failure{&replies.OnBegin, &replies.OnKeep, &replies.OnDrop, &replies.OnPurge, &seen.OnMark, &seen.OnPurge,
+		&grants.OnRead, &grants.OnUpdate, &sessions.OnRead, &sessions.OnWrite} {
+		f.FailFrom(1, errDown)
+	}
+	_, _, begin := replies.Begin(ctx, ports.ReplyKey{}, [32]byte{}, time.Time{})
+	_, forget := replies.Purge(ctx, time.Time{}, 1)
+	_, unsee := seen.Purge(ctx, time.Time{}, 1)
+	_, read := grants.Grants(ctx)
+	_, _, get := sessions.Get(ctx, [32]byte{}, time.Time{})
+	_, expire := sessions.Purge(ctx, time.Time{}, 1)
+	for i, err := range []error{begin, forget, replies.Keep(ctx, ports.ReplyClaim{}, nil), replies.Drop(ctx, ports.ReplyClaim{}),
+		unsee, seen.Mark(ctx, [32]byte{}, "", time.Time{}), read, grants.Update(ctx, nil), get, expire,
+		sessions.Put(ctx, [32]byte{}, identity.Caller{}, time.Time{}), sessions.Delete(ctx, [32]byte{})} {
+		require.ErrorIs(t, err, errDown, "call %d", i)
 	}
 }
