@@ -212,27 +212,32 @@ func readAuthorities(dir string, names []string) ([]*x509.Certificate, error) {
 
 // ReadCertificates reads a PEM file of one or more certificates and nothing else.
 func ReadCertificates(path string) ([]*x509.Certificate, error) {
-	rest, err := os.ReadFile(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
+	all, err := ParseCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return all, nil
+}
+
+// ParseCertificates reads the content of such a file.
+func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("%s holds a %s where a certificate is expected", filepath.Base(path), block.Type)
+			return nil, fmt.Errorf("it holds a %s where a certificate is expected", block.Type)
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+			return nil, err
 		}
 		all = append(all, c)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Base(path))
+		return nil, errors.New("it holds no certificate")
 	}
 	return all, nil
 }
