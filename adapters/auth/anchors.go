@@ -11,6 +11,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/adapters/xml/xsd"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/trust"
 )
@@ -79,7 +80,7 @@ func issuerOf(t *xmltree.Tree, assertion xmltree.Node) (string, error) {
 		return "", err
 	}
 	text, err := t.Text(n)
-	return Trim(text), err
+	return xsd.Collapse(text), err
 }
 
 // keyring is a set of anchors with its keys read once.

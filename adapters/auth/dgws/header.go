@@ -52,7 +52,7 @@ func idText(t *xmltree.Tree, n xmltree.Node) string {
 	return text
 }
 
-func trim(s string) string { return auth.Trim(s) }
+func trim(s string) string { return xsd.Collapse(s) }
 
 // header is the medcom:Header of a request.
 type header struct {

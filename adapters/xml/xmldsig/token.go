@@ -56,6 +56,9 @@ func (s *Signature) References() int { return s.count }
 // Target returns the element that reference i digests; for STR-Transform the token.
 func (s *Signature) Target(i int) xmltree.Node { return s.refs[:s.count][i].target }
 
+// ThroughToken reports whether reference i is an STR-Transform: what it digests is the token that a SecurityTokenReference points to.
+func (s *Signature) ThroughToken(i int) bool { return s.refs[:s.count][i].token }
+
 // KeyName returns the text of KeyInfo/KeyName, or "".
 func (s *Signature) KeyName() string {
 	text, err := s.tree.Text(s.tree.Child(s.keyInfo, nsDS, "KeyName"))
@@ -112,12 +115,15 @@ func (s *Signature) TokenCertificate() (der []byte, ok bool) {
 	return s.decode(nil, token)
 }
 
-func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) {
-	text, err := s.tree.Text(n)
+func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) { return AppendDER(dst, s.tree, n) }
+
+// AppendDER appends the certificate that n holds in base64, at most 8 KiB of DER, to dst. It is a hint, not a proof of anything.
+func AppendDER(dst []byte, t *xmltree.Tree, n xmltree.Node) (der []byte, ok bool) {
+	text, err := t.Text(n)
 	if err != nil || text == "" {
 		return nil, false
 	}
-	der, ok := appendBase64(slices.Grow(dst, min(len(text)/4*3+3, maxCertificate)), text, maxCertificate)
+	der, ok = appendBase64(slices.Grow(dst, min(len(text)/4*3+3, maxCertificate)), text, maxCertificate)
 	return der, ok && len(der) > len(dst)
 }
 
