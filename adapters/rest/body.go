@@ -1,0 +1,113 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/url"
+	"time"
+	"unicode/utf8"
+)
+
+// members are the members that a JSON object may have, and where their values go: *string, *int or *time.Time.
+type members map[string]any
+
+// ask reads the body of an operation that takes no query.
+func (x *exchange) ask(into members) error {
+	if err := x.noQuery(); err != nil {
+		return err
+	}
+	return x.decode(into)
+}
+
+// decode reads the body, which must be one JSON object: no other members, none twice, none null, nothing after it. Names are compared as
+// they are written.
+func (x *exchange) decode(into members) error {
+	if x.media != contentJSON {
+		return errMedia
+	}
+	if !utf8.Valid(x.body) {
+		return errJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(x.body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errJSON
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, _ := t.(string)
+		target := into[name]
+		if err != nil || target == nil || seen[name] {
+			return errJSON
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if d.Decode(&value) != nil || string(value) == "null" || json.Unmarshal(value, target) != nil {
+			return errJSON
+		}
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return errJSON
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns it as it is
+		return errJSON
+	}
+	return nil
+}
+
+// bare refuses a body and a query, for operations that have neither.
+func (x *exchange) bare() error {
+	if err := x.noBody(); err != nil {
+		return err
+	}
+	return x.noQuery()
+}
+
+func (x *exchange) noBody() error {
+	if len(x.body) > 0 {
+		return errNoBody
+	}
+	return nil
+}
+
+func (x *exchange) noQuery() error {
+	if x.http.URL.RawQuery != "" {
+		return errQuery
+	}
+	return nil
+}
+
+// since reads the one parameter since of the query, an instant as in RFC 3339; the zero time if there is none.
+func (x *exchange) since() (at time.Time, err error) {
+	query, err := url.ParseQuery(x.http.URL.RawQuery)
+	if err != nil {
+		return at, errQuery
+	}
+	for name, values := range query {
+		if name != "since" || len(values) != 1 {
+			return at, errQuery
+		}
+		if at, err = time.Parse(time.RFC3339, values[0]); err != nil {
+			return time.Time{}, errQuery
+		}
+	}
+	return at, nil
+}
+
+// idempotencyKey returns the id that the client gave the call, else that of the call.
+func (x *exchange) idempotencyKey() (string, error) {
+	values := x.http.Header.Values(headerKey)
+	switch {
+	case len(values) == 0:
+		return x.access.CallID, nil
+	case len(values) > 1 || values[0] == "" || len(values[0]) > 256:
+		return "", errKey
+	}
+	for _, c := range []byte(values[0]) {
+		if c <= ' ' || c > '~' {
+			return "", errKey
+		}
+	}
+	return values[0], nil
+}

@@ -1,0 +1,91 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/fault"
+)
+
+// typePrefix stands before the code of a fault in the type of a problem.
+const typePrefix = "urn:opennsp:problem:"
+
+// What callers hear before a use case runs.
+var (
+	errNoPath   = fault.Error{Kind: fault.NotFound, Code: "no_such_resource", Text: "There is nothing at this path."}
+	errMethod   = fault.Error{Kind: fault.Malformed, Code: fault.CodeHTTPMethod, Text: "The path has no such method."}
+	errTooLarge = fault.Error{Kind: fault.TooLarge, Code: fault.CodeSyntax, Text: "The body is too large."}
+	errNoToken  = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeMissingHeader, Text: "The bearer token is missing."}
+
+	errRead     = syntaxError("The body could not be read.")
+	errEncoding = syntaxError("Content-Encoding is not supported.")
+	errMedia    = syntaxError("The Content-Type must be application/json.")
+	errOpening  = syntaxError("A session is opened with a SOAP envelope: the Content-Type must be text/xml or application/soap+xml.")
+	errJSON     = syntaxError("The body must be one JSON object with the members of the operation alone, each once and of its type.")
+	errNoBody   = syntaxError("The operation takes no body.")
+	errQuery    = syntaxError("The query has a parameter that the operation does not have, or one that cannot be read.")
+	errKey      = syntaxError("The Idempotency-Key must be 1 to 256 visible ASCII characters.")
+)
+
+func syntaxError(text string) fault.Error {
+	return fault.Error{Kind: fault.Malformed, Code: fault.CodeSyntax, Text: text}
+}
+
+// statusOf is the HTTP status of a fault.
+func statusOf(f fault.Error) int {
+	if f.Code == fault.CodeHTTPMethod {
+		return http.StatusMethodNotAllowed
+	}
+	switch f.Kind {
+	case fault.Malformed:
+		return http.StatusBadRequest
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Gone:
+		return http.StatusGone
+	case fault.Stale:
+		return http.StatusPreconditionFailed
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Invalid:
+		return http.StatusUnprocessableEntity
+	case fault.Limited:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Timeout:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// problem is the answer that tells of err (RFC 9457), which wraps a fault.Error.
+func (x *exchange) problem(err error) admitting.Answer {
+	f, _ := fault.Of(err)
+	status := statusOf(f)
+	body, _ := json.Marshal(struct { // texts and a number: cannot fail
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+		CallID string `json:"callId"`
+	}{typePrefix + f.Code, title(f.Code), status, f.Text, x.access.CallID})
+	return admitting.Answer{Code: status, Body: body}
+}
+
+// title is the code in words.
+func title(code string) string {
+	words := strings.ReplaceAll(code, "_", " ")
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
