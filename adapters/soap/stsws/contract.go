@@ -17,6 +17,15 @@ func contract() soap.Contract {
 	}}
 }
 
+// exchangeContract is the WSDL of the exchanges and the schemas it refers to.
+func exchangeContract() soap.Contract {
+	files := map[string][]byte{}
+	for _, name := range []string{"wst13", "wst14", "wsa10", "wsp", "auth", "token", "dsig", "wsse13", "wsu"} {
+		files[name+".xsd"] = mustRead(name + ".xsd")
+	}
+	return soap.Contract{WSDL: mustRead("exchange.wsdl"), Files: files}
+}
+
 // mustRead reads a file that is part of the program.
 func mustRead(name string) []byte {
 	data, err := contractFiles.ReadFile("contract/" + name)

@@ -21,6 +21,17 @@ var (
 	errClaims      = invalid("The Claims must hold exactly one ID card")
 	errSignature   = invalid("The signature of the ID card is not valid")
 	errCard        = invalid("The ID card is not valid")
+	errAddressing  = invalid("The request must have one Action and one MessageID")
+	errAction      = invalid("The Action is not that of a request for a token")
+	errExpires     = invalid("Expires of the Timestamp is not a time, or has passed")
+	errEnvelope    = invalid("Unable to validate envelope signature")
+	errExchange    = invalid("The request must have one TokenType, RequestType, ActAs and AppliesTo")
+	errActAs       = invalid("ActAs must hold exactly one token")
+	errClaimTypes  = invalid("The Claims must be claims of WS-Federation, each at most once")
+	errActAsUnread = fault.Error{Kind: fault.Unauthenticated, Code: federating.CodeToken, Text: "The token in ActAs is not valid"}
+	errActAsSigned = fault.Error{Kind: fault.Unauthenticated, Code: federating.CodeToken, Text: "The signature of the token in ActAs is not valid"}
+	errActAsIssuer = fault.Error{Kind: fault.Unauthenticated, Code: federating.CodeToken, Text: "The issuer of the token in ActAs is not trusted"}
+	errUnsupported = fault.Error{Kind: fault.Invalid, Code: fault.CodeHTTPMethod, Text: "This exchange is not offered"}
 	errCertificate = fault.Error{Kind: fault.Unauthenticated, Code: federating.CodeAuthentication,
 		Text: "Authentication failed: the ID card must be signed with the certificate of an employee, organisation or function"}
 )
@@ -48,6 +59,10 @@ func wireFaultOf(code string) wireFault {
 		return wireFault{faultFailedAuthentication, actorAuthorisation}
 	case federating.CodeSystemName:
 		return wireFault{faultInvalidRequest, actorSystem}
+	case federating.CodeToken:
+		return wireFault{faultInvalidToken, actorSTS}
+	case federating.CodeScope:
+		return wireFault{faultInvalidScope, actorSTS}
 	case fault.CodeHTTPMethod:
 		return wireFault{faultBadRequest, actorSTS}
 	}
@@ -56,8 +71,17 @@ func wireFaultOf(code string) wireFault {
 
 // Fault implements soap.Profile. The status is 200, as the national STS answers.
 func (p *profile) Fault(_ context.Context, w *xmlout.Writer, env *soap.Envelope, err error) int {
+	return writeFault(w, env, err, actorSTS)
+}
+
+// writeFault writes the envelope of a fault that is not signed, with HTTP status 200. actor is what is named where no part of the token
+// service is known that refused.
+func writeFault(w *xmlout.Writer, env *soap.Envelope, err error, actor string) int {
 	f, _ := fault.Of(err)
 	wire := wireFaultOf(f.Code)
+	if wire.actor == actorSTS {
+		wire.actor = actor
+	}
 	if errors.Is(err, soap.ErrMustUnderstand) {
 		wire.code = "soap:MustUnderstand"
 	}

@@ -1,18 +1,16 @@
 // Package stsws is the wire of the security token service (STS): holders of OCES certificates exchange an ID card they signed themselves for
-// one that the services trust (WS-Trust February 2005, in the form of the national STS).
+// one that the services trust (WS-Trust February 2005), and tokens of identity providers for identity tokens or ID cards (WS-Trust 1.3), in
+// the forms of the national STS.
 package stsws
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"fmt"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
-	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/soap"
-	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
@@ -26,12 +24,18 @@ import (
 // maxBytes is the largest request, in octets.
 const maxBytes = 256 << 10
 
-// Handler serves the issue of ID cards.
+// Handler serves the issue of ID cards and the exchange of tokens.
 type Handler struct {
-	Tokens *federating.TokenService
-	Signer ports.Signer     // its key for ID cards signs
-	SHA1   bool             // sign with rsa-sha1, for clients that verify nothing else
-	Now    func() time.Time // of the answers' Timestamp
+	Tokens     *federating.TokenService
+	Trust      ports.TrustSource // whose tokens may be exchanged
+	Signer     ports.Signer      // its key for ID cards signs them, its key for tokens signs tokens and answers
+	SHA1       bool              // sign ID cards with rsa-sha1, for clients that verify nothing else
+	AcceptSHA1 bool              // accept exchange requests that are signed with rsa-sha1; tokens in them never are
+	MinRSABits int               // 0 means 2048
+	Now        func() time.Time  // of the answers' Timestamp
+	NewID      func() string     // UUID of the answers to exchanges
+
+	anchors auth.Anchors
 }
 
 // Service returns the service to be mounted at [Path] and [PathNew]. Whoever holds an OCES certificate may call.
@@ -68,12 +72,13 @@ func (h *Handler) issue(ctx context.Context, req soap.Request) (soap.Reply, erro
 }
 
 func (h *Handler) sign(ctx context.Context, card federating.Card) ([]byte, error) {
-	return sign(contentOf(card, formatOther), xmldsig.Signer{
-		SHA1: h.SHA1, Certificate: h.Signer.Certificate(trust.IDCard).Raw,
-		Sign: func(hash crypto.Hash, digest []byte) ([]byte, error) {
-			return h.Signer.Sign(ctx, trust.IDCard, hash, digest)
-		},
-	})
+	return signCard(ctx, h.Signer, h.SHA1, card)
+}
+
+func signCard(ctx context.Context, s ports.Signer, sha1 bool, card federating.Card) ([]byte, error) {
+	signer := signerFor(ctx, s, trust.IDCard)
+	signer.SHA1 = sha1
+	return sign(contentOf(card, formatOther), signer)
 }
 
 // profile admits who signed the card in the request, and answers without medcom:Header.
@@ -92,19 +97,7 @@ func (p *profile) Admit(_ context.Context, env *soap.Envelope, _ *soap.Operation
 	if err != nil {
 		return identity.Caller{}, refuse(errCertificate, "certificate unreadable", err)
 	}
-	caller := identity.Caller{Credential: identity.Credential{Scheme: identity.Certificate, X509Subject: authtrust.SubjectText(certificate)}}
-	if env.Addr.IsValid() {
-		caller.Addr = env.Addr.String()
-	}
-	switch authtrust.Subject(certificate).Class {
-	case trust.MOCES:
-		caller.Kind = identity.Professional
-	case trust.VOCES, trust.FOCES:
-		caller.Kind = identity.System
-	default:
-		return identity.Caller{}, refuse(errCertificate, "class of the certificate", nil)
-	}
-	return caller, nil
+	return callerOf(env, certificate)
 }
 
 // Answer implements soap.Profile.
