@@ -273,7 +273,7 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 	if rt.deps.Observe == nil {
 		return
 	}
-	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Addr: x.env.Addr, Access: out.Access, Notes: out.Notes}
+	o := Observed{Service: rt.service.Name, Component: rt.service.Component, Addr: x.env.Addr, Replayed: out.Replayed, Access: out.Access, Notes: out.Notes}
 	if x.op != nil {
 		o.Operation = x.op.Label
 	}

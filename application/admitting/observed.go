@@ -27,6 +27,7 @@ type Observed struct {
 	Outcome   string
 	Fault     fault.Error // what the caller was told, zero for a good answer
 	Cause     string      // why security refused, a short constant text; else ""
+	Replayed  bool        // the answer of an earlier call was given again
 	Access    audit.Access
 	Notes     audit.Notes
 }

@@ -75,5 +75,6 @@ var (
 	Status            = Key{"status", NPI}
 )
 
-// Outcome is said of the last context when a call did not end in its ordinary way; its values are RolledBack and OutcomeUnknown.
+// Outcome is said of the last context when a call did not end in its ordinary way; its values are RolledBack, OutcomeUnknown and
+// Replayed.
 var Outcome = Key{"outcome", NPI}
