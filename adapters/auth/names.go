@@ -1,5 +1,7 @@
 package auth
 
+import "github.com/opennsp/nsp/adapters/auth/hsuid"
+
 // Namespaces of WS-Security 1.0 and 1.1, SAML 2.0 and XML Signature.
 const (
 	NSSecurity   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -15,5 +17,5 @@ const (
 	NSAddressing = "http://www.w3.org/2005/08/addressing"
 	NSLiberty    = "urn:liberty:sb"
 	NSLiberty06  = "urn:liberty:sb:2006-08"
-	NSHSUID      = "http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd"
+	NSHSUID      = hsuid.Namespace
 )

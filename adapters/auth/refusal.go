@@ -31,5 +31,8 @@ var (
 		Text: "The Security header has no Assertion."}
 	errAssertion = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeIDCard,
 		Text: "The Security header must hold exactly one ID card or token."}
+	errNotListed = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "Calls from this address are not accepted."}
+	errTLS       = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
+		Text: "The client certificate of the connection is not the one of the credential."}
 	errScheme = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "This kind of credential is not accepted here."}
 )

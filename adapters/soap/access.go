@@ -60,7 +60,7 @@ func loggedElement(t *xmltree.Tree, n xmltree.Node) string {
 		if local == "To" || local == "Action" {
 			return local
 		}
-	case nsAddressing:
+	case auth.NSAddressing:
 		if local == "To" || local == "Action" || local == "MessageID" {
 			return "w3" + local
 		}

@@ -1,8 +1,8 @@
 package soap
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -24,7 +24,20 @@ var _ Profile = (*DGWS)(nil)
 
 // Admit implements Profile.
 func (p *DGWS) Admit(ctx context.Context, env *Envelope, op *Operation) (identity.Caller, error) {
-	return p.Schemes.Admit(ctx, &env.Message, op.Policy)
+	return admit(ctx, p.Schemes, env, op)
+}
+
+// admit lets the schemes verify the credential. A call without a message id of its own has the call's.
+func admit(ctx context.Context, schemes *auth.Schemes, env *Envelope, op *Operation) (identity.Caller, error) {
+	caller, err := schemes.Admit(ctx, &env.Message, op.Policy)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	if caller.MessageID == "" {
+		caller.MessageID = cmp.Or(env.ID(), env.CallID)
+	}
+	env.admitted = op
+	return caller, nil
 }
 
 // Answer implements Profile.
@@ -47,43 +60,18 @@ func (p *DGWS) Fault(_ context.Context, w *xmlout.Writer, env *Envelope, err err
 	w.Start("soap:Fault")
 	switch {
 	case env.SOAP12:
-		writeFault12(w, err, f)
+		writeFault12(w, faultCode(err, "soap:Receiver"), "", f)
 	case p.LegacyFaults:
 		w.Elem("faultcode", "Server")
 		writeDetail(w, "detail", f)
 		w.Elem("faultstring", f.Text)
 	default:
-		w.Elem("faultcode", "soap:"+faultCode(err, "Server"))
-		w.Elem("faultstring", f.Text)
-		writeDetail(w, "detail", f)
+		writeFault11(w, faultCode(err, "soap:Server"), f)
 	}
 	w.End()
 	w.End()
 	w.End()
 	return http.StatusInternalServerError
-}
-
-func writeFault12(w *xmlout.Writer, err error, f fault.Error) {
-	w.Start("soap:Code")
-	w.Elem("soap:Value", "soap:"+faultCode(err, "Receiver"))
-	w.End()
-	w.Start("soap:Reason")
-	w.Elem("soap:Text", f.Text, "xml:lang", "en")
-	w.End()
-	writeDetail(w, "soap:Detail", f)
-}
-
-func faultCode(err error, ordinary string) string {
-	if errors.Is(err, ErrMustUnderstand) {
-		return "MustUnderstand"
-	}
-	return ordinary
-}
-
-func writeDetail(w *xmlout.Writer, name string, f fault.Error) {
-	w.Start(name)
-	w.Elem("medcom:FaultCode", f.Code)
-	w.End()
 }
 
 // header writes the headers of an answer: the flow of the request or a new one, a new message id, and what it answers where that is known.

@@ -11,6 +11,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/adapters/xml/xsd"
 )
 
 // parse reads body into env: one parse, and the frame by absolute path. What was read stays in env also where the rest is refused, so that
@@ -63,7 +64,14 @@ func (env *Envelope) parse(body []byte, maxBytes int64) error {
 func (env *Envelope) readHeaders(space string) error {
 	t := env.Tree
 	for n := t.First(env.Header); n != xmltree.None; n = t.Next(n) {
-		if t.Is(n, auth.NSSecurity, "Security") {
+		switch {
+		case t.Is(n, auth.NSAddressing, "MessageID") && env.Addressed == "":
+			if text, err := t.Text(n); err == nil {
+				env.Addressed = xsd.Collapse(text)
+			}
+		case t.Local(n) == "Framework" && (t.Space(n) == auth.NSLiberty || t.Space(n) == auth.NSLiberty06):
+			env.framework = t.Space(n)
+		case t.Is(n, auth.NSSecurity, "Security"):
 			if env.Security != xmltree.None {
 				return errSecurity
 			}
@@ -91,13 +99,13 @@ func aimedAtUs(t *xmltree.Tree, n xmltree.Node, space string) bool {
 
 func knownHeader(t *xmltree.Tree, n xmltree.Node) bool {
 	switch t.Space(n) {
-	case nsAddressing, nsAddressing04:
+	case auth.NSAddressing, nsAddressing04:
 		return true
 	case auth.NSSecurity:
 		return t.Local(n) == "Security"
-	case nsHSUID:
+	case auth.NSHSUID:
 		return t.Local(n) == "HsuidHeader"
-	case nsLiberty, nsLiberty06:
+	case auth.NSLiberty, auth.NSLiberty06:
 		return t.Local(n) == "Framework"
 	}
 	return dgws.IsHeader(t, n)

@@ -139,7 +139,7 @@ func TestMustUnderstand(t *testing.T) {
 		{"unknown header for the next node", header(`<x:X xmlns:x="urn:x" soap:mustUnderstand="1" soap:actor="http://schemas.xmlsoap.org/soap/actor/next"/>`), false},
 		{"unknown header for somebody else", header(`<x:X xmlns:x="urn:x" soap:mustUnderstand="1" soap:actor="urn:somebody"/>`), true},
 		{"addressing", header(`<a:Action xmlns:a="http://www.w3.org/2005/08/addressing" soap:mustUnderstand="1">OpenSession</a:Action>`), true},
-		{"HSUID", header(`<h:HsuidHeader xmlns:h="http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd" soap:mustUnderstand="1"/>`), true},
+		{"HSUID", header(`<h:HsuidHeader xmlns:h="http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd" soap:mustUnderstand="1"><h:Assertion><h:AttributeStatement/></h:Assertion></h:HsuidHeader>`), true},
 		{"Framework", header(`<s:Framework xmlns:s="urn:liberty:sb" soap:mustUnderstand="1"/>`), true},
 		{"Security and medcom:Header", replaceAll(message(userCard()), "<wsse:Security>", `<wsse:Security soap:mustUnderstand="1">`, "<medcom:Header>", `<medcom:Header soap:mustUnderstand="1">`), true},
 	} {

@@ -2,16 +2,12 @@ package soap
 
 import "github.com/opennsp/nsp/domain/fault"
 
-// Namespaces of the envelope, and of headers that a receiver may be asked to understand.
+// Namespaces of the envelope and of the older WS-Addressing; values of headers and media types.
 const (
 	nsSOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 	nsSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 
-	nsAddressing   = "http://www.w3.org/2005/08/addressing"
 	nsAddressing04 = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
-	nsHSUID        = "http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd"
-	nsLiberty      = "urn:liberty:sb"
-	nsLiberty06    = "urn:liberty:sb:2006-08"
 
 	actorNext       = "http://schemas.xmlsoap.org/soap/actor/next"
 	roleNext        = "http://www.w3.org/2003/05/soap-envelope/role/next"
@@ -19,6 +15,10 @@ const (
 	contentSOAP11   = "text/xml; charset=utf-8"
 	contentSOAP12   = "application/soap+xml; charset=utf-8"
 	contentContract = "text/xml; charset=utf-8"
+
+	actionFault = "http://www.w3.org/2005/08/addressing/soap/fault"
+	typeX509    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
+	typeBase64  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 
 	flowFinalized = "flow_finalized_succesfully" //nolint:misspell // the spelling of DGWS 1.0.1
 

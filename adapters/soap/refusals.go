@@ -10,7 +10,7 @@ import (
 // logRefusal tells of a call that was turned away, without a person and without anything of the body.
 func (rt *Router) logRefusal(ctx context.Context, x *exchange, refused, told error) {
 	r := audit.Refusal{
-		At: rt.deps.Now(), Service: rt.service.Name, CVR: x.caller.Org.CVR, MessageID: audit.Mask(auth.Cut(x.env.MessageID)),
+		At: rt.deps.Now(), Service: rt.service.Name, CVR: x.caller.Org.CVR, MessageID: audit.Mask(auth.Cut(x.env.ID())),
 	}
 	if x.op != nil {
 		r.Operation = x.op.Label

@@ -3,6 +3,7 @@
 package soap
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
@@ -90,9 +91,16 @@ type Envelope struct {
 	Medcom       string // namespace of the medcom:Header in the request, else the DGWS namespace in use; never ""
 	FlowID       string // medcom:FlowID, "" if there is none
 	MessageID    string // medcom:MessageID, "" if there is none
+	Addressed    string // wsa:MessageID, "" if there is none
 	CallID       string // 16 hex digits
 	HTTP         *http.Request
+
+	framework string     // namespace of the Liberty framework header, "" if there is none
+	admitted  *Operation // once the credential was verified
 }
+
+// ID returns the id that the message gives itself, "" if there is none.
+func (env *Envelope) ID() string { return cmp.Or(env.MessageID, env.Addressed) }
 
 // Deps is what a router needs from its surroundings.
 type Deps struct {
