@@ -20,6 +20,7 @@ import (
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
+	"github.com/opennsp/nsp/ports/portstest"
 )
 
 // server is an operation on a store: each run that is committed leaves a row.
@@ -281,20 +282,12 @@ func TestTwinWaits(t *testing.T) {
 	})
 }
 
-// downReplies and downSeen are stores that cannot be reached.
-type (
-	downReplies struct{ ports.ReplyStore }
-	downSeen    struct{ ports.SeenStore }
-)
-
-func (downReplies) Begin(context.Context, ports.ReplyKey, [32]byte, time.Time) ([]byte, *ports.ReplyClaim, error) {
-	return nil, nil, errSecret
-}
-func (downSeen) Mark(context.Context, [32]byte, string, time.Time) error { return errSecret }
-
 func TestStoresDown(t *testing.T) {
 	s := newServer(t)
-	s.gate.Replies, s.gate.Seen = downReplies{}, downSeen{}
+	replies, seen := &portstest.FailingReplyStore{Replies: s.db.Replies()}, &portstest.FailingSeenStore{Seen: s.db.Seen()}
+	s.gate.Replies, s.gate.Seen = replies, seen
+	replies.OnBegin.FailFrom(1, errSecret)
+	seen.OnMark.FailFrom(1, errSecret)
 	read := with(write(), func(c *admitting.Call) { c.Policy.Resend = admitting.Recompute })
 	for _, c := range []struct {
 		name string
@@ -315,4 +308,24 @@ func TestStoresDown(t *testing.T) {
 			assert.False(t, out.Refused)
 		})
 	}
+	t.Run("SA-51 reply store down while the call runs", func(t *testing.T) {
+		replies.OnBegin.Heal()
+		replies.OnKeep.FailFrom(1, errSecret)
+		before := s.effects()
+		require.ErrorIs(t, s.call(&s.gate, write(), nil).Err, admitting.ErrInternal)
+		assert.Equal(t, before, s.effects(), "no effect without its kept answer")
+		replies.OnKeep.Heal()
+		require.NoError(t, s.call(&s.gate, write(), nil).Err)
+		assert.True(t, s.call(&s.gate, write(), nil).Replayed)
+		assert.Equal(t, before+1, s.effects())
+	})
+	t.Run("SEC-31 a claim that was not given back lapses", func(t *testing.T) {
+		c := with(write(), func(c *admitting.Call) { c.Caller.MessageID = "m2" })
+		replies.OnDrop.FailFrom(1, errSecret)
+		require.ErrorIs(t, s.call(&s.gate, c, errRule).Err, errRule)
+		s.gate.Wait = time.Millisecond
+		require.ErrorIs(t, s.call(&s.gate, c, nil).Err, admitting.ErrRunning)
+		s.time.Store(int64(2 * time.Minute))
+		require.NoError(t, s.call(&s.gate, c, nil).Err)
+	})
 }
