@@ -89,10 +89,10 @@ func neutral(c identity.Caller) identity.Caller {
 	return c
 }
 
-// same tells whether got is a run for the caller of the original. What an identity token signs is the Body too.
+// same tells whether got is a run for the caller of the original. What an IDWS message signs is its Body and MessageID too.
 func same(got, original admitted) bool {
-	return assert.ObjectsAreEqual(neutral(original.caller), neutral(got.caller)) &&
-		(got.caller.Credential.Scheme != identity.IDWS || got.payload == original.payload)
+	return assert.ObjectsAreEqual(neutral(original.caller), neutral(got.caller)) && (got.caller.Credential.Scheme != identity.IDWS ||
+		got.payload == original.payload && got.caller.MessageID == original.caller.MessageID)
 }
 
 // harmless requires that the message was carried out for the caller of the original.

@@ -18,6 +18,8 @@ import (
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/idws"
+	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
@@ -42,11 +44,16 @@ type router struct {
 	ran     []admitted
 }
 
-// ledger is an audit log and unit of work that keep nothing.
+// ledger is an audit log, unit of work and store of message ids that keep nothing: that a message was here before must not hide that it is
+// accepted.
 type ledger struct{}
 
 func (ledger) Ready(context.Context) error               { return nil }
 func (ledger) Append(context.Context, audit.Entry) error { return nil }
+
+func (ledger) Mark(context.Context, [32]byte, string, time.Time) error { return nil }
+
+func (ledger) Purge(context.Context, time.Time, int) (bool, error) { return true, nil }
 
 func (ledger) Run(ctx context.Context, work, seal func(context.Context) error) error {
 	if err := work(ctx); err != nil {
@@ -57,24 +64,29 @@ func (ledger) Run(ctx context.Context, work, seal func(context.Context) error) e
 
 func newRouter(anchors ...trust.Anchor) *router {
 	if len(anchors) == 0 {
-		anchors = []trust.Anchor{federation().Anchor}
+		anchor := federation().Anchor
+		anchor.Uses = []trust.Use{trust.IDCard, trust.Token}
+		anchors = []trust.Anchor{anchor}
 	}
 	r := &router{log: &bytes.Buffer{}}
 	now := func() time.Time { return start }
 	newID := func() string { return "answer-1" }
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
 	policy := admitting.Policy{
-		Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System, identity.Professional}, MinLevel: 3, MaxBytes: 16 << 20,
+		Schemes: []identity.Scheme{identity.DGWS, identity.IDWS}, MinLevel: 3, MaxBytes: 16 << 20, Audiences: []string{idwstest.Audience},
+		Kinds: []identity.Kind{identity.System, identity.Professional, identity.Citizen},
 	}
-	// Signatures are remembered: what the cache takes the place of must not be what an attack needs.
-	schemes := &auth.Schemes{DGWS: &dgws.Verifier{Trust: dgwstest.Trust(anchors...), Now: now, Cache: xmldsig.NewCache(1024)}}
+	// Signatures are remembered: what the cache takes the place of must not be what an attack needs. Both schemes trust one key, as those of
+	// a token service that issues cards and tokens do.
+	source, cache := dgwstest.Trust(anchors...), xmldsig.NewCache(1024)
+	schemes := &auth.Schemes{DGWS: &dgws.Verifier{Trust: source, Now: now, Cache: cache}, IDWS: &idws.Verifier{Trust: source, Now: now, Cache: cache}}
 	r.handler = soap.NewRouter(soap.Service{
 		Name: "test", Component: "Test", Profile: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID},
 		Operations: []soap.Operation{
 			{Name: soap.Name{Space: testNS, Local: "OpenSession"}, Label: "OpenSession", Actions: []string{"OpenSession"}, Policy: policy, Serve: r.serve},
 			{Name: soap.Name{Space: testNS, Local: "CloseSession"}, Label: "CloseSession", Actions: []string{"CloseSession"}, Policy: policy, Serve: r.serve},
 		},
-	}, soap.Deps{Gate: &admitting.Gate{Audit: ledger{}, Units: ledger{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger})
+	}, soap.Deps{Gate: &admitting.Gate{Audit: ledger{}, Units: ledger{}, Seen: ledger{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger})
 	return r
 }
 

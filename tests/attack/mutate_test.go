@@ -2,6 +2,7 @@ package attack
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,16 @@ func (m mutator) change(doc string, spans []span) string {
 	return doc
 }
 
+// goodTokens are likewise messages with tokens of a citizen and of a doctor.
+func goodTokens(k kit) (good, donors []string) {
+	good = []string{k.good(), string(k.with(k.other(), epj()).Bytes())}
+	k.soap12 = true
+	good = append(good, k.good(), string(k.with(k.other(), epj()).Bytes()))
+	evil := k.message()
+	evil.Key = attacker()
+	return good, append(good, forged.Replace(good[0]), string(evil.Bytes()))
+}
+
 // goodCards are what the fuzz of this package starts from: messages of two callers, in both SOAP versions, and what the attacker would send.
 func goodCards(m material) (good, donors []string) {
 	other := messageWith(m.other, 3)
@@ -157,21 +168,30 @@ func goodCards(m material) (good, donors []string) {
 	return good, append(good, forged.Replace(m.message), messageWith(forged.Replace(string(m.evil.Sign(m.user))), 4))
 }
 
-func TestStructuredMutations(t *testing.T) {
-	r := newRouter()
-	good, donors := goodCards(r.material())
-	var known []admitted
+// everything good and what is spliced in: messages of both schemes, and who signed the good ones.
+func everything(t testing.TB, r *router) (good, donors []string, known []admitted) {
+	t.Helper()
+	cards, donors := goodCards(r.material())
+	tokens, more := goodTokens(r.kit())
+	good = slices.Concat(cards, tokens)
 	for _, g := range good {
 		v := r.send(t, []byte(g))
-		require.Len(t, v.ran, 1)
+		require.Len(t, v.ran, 1, "%s", v.body)
 		known = append(known, v.ran[0])
 	}
+	return good, slices.Concat(donors, more), known
+}
+
+func TestStructuredMutations(t *testing.T) {
+	t.Parallel()
+	r := newRouter()
+	good, donors, known := everything(t, r)
 	m := mutator{rand.New(rand.NewPCG(11, 12)), donors}
-	cases, taken := 30_000, 0
+	cases, taken := 25_000, 0
 	if testing.Short() {
-		cases = 1500
+		cases = 2000
 	}
-	t.Run("SA-54 structured mutations of cards", func(t *testing.T) {
+	t.Run("SA-54 structured mutations of cards and tokens", func(t *testing.T) {
 		for i := range cases {
 			doc := m.mutate(good[i%len(good)])
 			if either(t, r.send(t, []byte(doc)), known...) {
@@ -184,14 +204,10 @@ func TestStructuredMutations(t *testing.T) {
 	})
 }
 
-// FuzzAdmission hands any octets in: never a panic, and never a use case for anybody but the two who signed.
+// FuzzAdmission hands any octets in: never a panic, and never a use case for anybody but those who signed.
 func FuzzAdmission(f *testing.F) {
 	r := newRouter()
-	good, donors := goodCards(r.material())
-	var known []admitted
-	for _, g := range good {
-		known = append(known, r.send(f, []byte(g)).ran...)
-	}
+	good, donors, known := everything(f, r)
 	m := mutator{rand.New(rand.NewPCG(13, 14)), donors}
 	for i := range 40 {
 		f.Add([]byte(m.mutate(good[i%len(good)])), "OpenSession", "text/xml")

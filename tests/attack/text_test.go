@@ -100,7 +100,7 @@ func idAttacks() []attack {
 	var all []attack
 	for _, a := range []string{` ID="IDCard"`, ` Id="IDCard"`, ` wsu:Id="IDCard"`, ` xml:id="IDCard"`} {
 		all = append(all,
-			attack{"SA-30 card named by" + a, onCard(a), []string{fault.CodeIDCard, fault.CodeSignature, fault.CodeNotAuthorized}},
+			attack{"SA-30 card named by" + a, onCard(a), []string{fault.CodeIDCard, fault.CodeMissingHeader, fault.CodeNotAuthorized}},
 			attack{"SA-30 card named by id and" + a, onCard(` id="IDCard"` + a), []string{fault.CodeIDCard, fault.CodeSignature}},
 			attack{"SA-30 card named by" + a + " and another id", onCard(` id="Forged"` + a), card},
 			attack{"SA-30 forged card elsewhere named by" + a, forgedBeside(a), signature})

@@ -23,6 +23,7 @@ func sampled(i int) bool { return !testing.Short() || i%17 == 0 }
 // signature, at every place of the message, and its signature left, moved or copied. None may be taken. The eight of Somorovsky et al. are
 // among them.
 func TestForgedInPlace(t *testing.T) {
+	t.Parallel()
 	r := newRouter()
 	m := r.material()
 	signature := element(t, m.card, "ds:Signature")
@@ -57,6 +58,7 @@ func TestForgedInPlace(t *testing.T) {
 // TestForgedElsewhere searches the other half: the signed card stands where it is read, and forged cards, Security headers and Bodies at
 // every place of the message. Each is refused, or changes nothing.
 func TestForgedElsewhere(t *testing.T) {
+	t.Parallel()
 	r := newRouter()
 	m := r.material()
 	original := r.send(t, []byte(m.message)).ran
@@ -96,6 +98,59 @@ func TestForgedElsewhere(t *testing.T) {
 	assert.Positive(t, taken)
 }
 
+// TestForgedPart searches all wrappings of the parts that an IDWS message signature covers: the forged part stands where it is read, named
+// in every way, and the signed original, with its id, at every place of the message; and the other way round.
+func TestForgedPart(t *testing.T) {
+	t.Parallel()
+	r := newRouter()
+	k := r.kit()
+	good := k.good()
+	original := r.send(t, []byte(good)).ran
+	require.Len(t, original, 1)
+	tried, taken := 0, 0
+	for _, p := range []struct{ name, id, old, by string }{
+		{"soap:Body", ` wsu:Id="body"`, ">original<", ">forged<"},
+		{"wsu:Timestamp", ` wsu:Id="ts"`, ":00Z</wsu:Created>", ":01Z</wsu:Created>"},
+		{"wsa:MessageID", ` wsu:Id="mid"`, "urn:uuid:", "urn:forged:"},
+		{"wsa:Action", ` wsu:Id="action"`, ">OpenSession<", ">CloseSession<"},
+		{"wsa:To", ` wsu:Id="to"`, "nsp.test", "other.test"},
+		{"wsa:ReplyTo", ` wsu:Id="reply"`, "</wsa:Address>", "</wsa:Address><x/>"},
+		{"sbf:Framework", ` wsu:Id="framework"`, ` version="2.0"`, ` version="2.0" x=""`},
+		{"saml:Assertion", ` ID="_t1"`, "2512489996</saml:AttributeValue>", "0202020002</saml:AttributeValue>"},
+		{"wsse:SecurityTokenReference", ` wsu:Id="str1"`, ">_t1<", ">_forged<"},
+	} {
+		signed := element(t, good, p.name)
+		_, value, _ := strings.Cut(p.id, `"`)
+		for _, id := range append(idForms(strings.TrimSuffix(value, `"`)), p.id) {
+			fake := swap(t, swap(t, signed, p.old, p.by), p.id, id)
+			t.Run("SA-29 SA-27 "+p.name+" in place, original elsewhere,"+id, func(t *testing.T) {
+				everywhere(t, swap(t, good, signed, fake), signed, func(doc string, _ int) {
+					switch tried++; {
+					case !sampled(tried):
+					case p.name == "wsse:SecurityTokenReference": // a pointer, which may stand anywhere in Security
+						either(t, r.send(t, []byte(doc)), original[0])
+					default:
+						refused(t, r.send(t, []byte(doc)))
+					}
+				})
+			})
+			if id != p.id && id != "" && !strings.Contains(id, "xml:id") {
+				continue // the other half needs fewer names: those that collide, and none
+			}
+			t.Run("SA-29 SA-27 "+p.name+" forged elsewhere,"+id, func(t *testing.T) {
+				everywhere(t, good, fake, func(doc string, _ int) {
+					if tried++; sampled(tried) && either(t, r.send(t, []byte(doc)), original[0]) {
+						taken++
+					}
+				})
+			})
+		}
+	}
+	t.Logf("%d messages, %d carried out for the original caller", tried, taken)
+	require.Greater(t, tried, 10_000)
+	assert.Positive(t, taken)
+}
+
 // statement returns the AttributeStatement of a card with the id.
 func statement(t testing.TB, card, id string) string {
 	t.Helper()
@@ -109,6 +164,7 @@ func statement(t testing.TB, card, id string) string {
 // the attacker's: the digest of the forged card, the whole SignedInfo that fits it, or the signed original's SignedInfo
 // (CVE-2024-45409, CVE-2025-29774, CVE-2020-15216).
 func TestSmuggledDigest(t *testing.T) {
+	t.Parallel()
 	r := newRouter()
 	m := r.material()
 	fake := forged.Replace(m.card)
