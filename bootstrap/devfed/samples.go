@@ -80,7 +80,7 @@ func (s sample) inRole(role string) sample {
 // citizens lists the persons without certificate: official and synthetic test persons.
 func citizens() []authtrust.PersonEntry {
 	return []authtrust.PersonEntry{
-		{CPR: "2512489996", GivenName: "Nancy Ann", Surname: "Testborger"},
+		{CPR: "2512489996", GivenName: "Nancy Ann", Surname: "Testborger", Custody: []string{"1101116171"}},
 		{CPR: "0511804817", GivenName: "Test", Surname: "Borger"},
 		{CPR: "1101116171", GivenName: "Barn", Surname: "Testborger"},
 	}
@@ -106,6 +106,28 @@ func Names() []string {
 	return names
 }
 
+// Certificate returns the DER of a sample's certificate and the name of its organisation.
+func (f Federation) Certificate(name string) (der []byte, organisation string, err error) {
+	known, err := sampleNamed(name)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := readCertificate(filepath.Join(f.Dir, samplesDir, name+".pem"))
+	if err != nil {
+		return nil, "", fmt.Errorf("load sample %s: %w", name, err)
+	}
+	return c.Raw, known.owner.name, nil
+}
+
+func sampleNamed(name string) (sample, error) {
+	all := samples()
+	i := slices.IndexFunc(all, func(s sample) bool { return s.name == name })
+	if i < 0 {
+		return sample{}, fmt.Errorf("the test federation has no sample %q", name)
+	}
+	return all[i], nil
+}
+
 func personOf(e authtrust.PersonEntry) (identity.Person, error) {
 	number, err := cpr.Parse(e.CPR)
 	if err != nil {
@@ -120,10 +142,9 @@ func personOf(e authtrust.PersonEntry) (identity.Person, error) {
 
 // Sample loads the certificate and key of a sample.
 func (f Federation) Sample(name string) (Sample, error) {
-	all := samples()
-	i := slices.IndexFunc(all, func(s sample) bool { return s.name == name })
-	if i < 0 {
-		return Sample{}, fmt.Errorf("the test federation has no sample %q", name)
+	known, err := sampleNamed(name)
+	if err != nil {
+		return Sample{}, err
 	}
 	base := filepath.Join(f.Dir, samplesDir, name)
 	c, err := readCertificate(base + ".pem")
@@ -134,9 +155,9 @@ func (f Federation) Sample(name string) (Sample, error) {
 	if err != nil {
 		return Sample{}, fmt.Errorf("load sample %s: %w", name, err)
 	}
-	s := Sample{Name: name, Certificate: c, Key: key, Subject: authtrust.Subject(c), Organisation: all[i].owner.name}
-	if all[i].person != nil {
-		if s.Person, err = personOf(*all[i].person); err != nil {
+	s := Sample{Name: name, Certificate: c, Key: key, Subject: authtrust.Subject(c), Organisation: known.owner.name}
+	if known.person != nil {
+		if s.Person, err = personOf(*known.person); err != nil {
 			return Sample{}, fmt.Errorf("load sample %s: %w", name, err)
 		}
 	}

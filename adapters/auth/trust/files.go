@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -20,7 +21,7 @@ import (
 	"github.com/opennsp/nsp/domain/validity"
 )
 
-// The bounds of an RSA key that may be pinned.
+// The bounds of an RSA key that may be pinned or used; the lower one where nothing else is configured.
 const (
 	minRSABits  = 2048
 	maxRSABits  = 4096
@@ -50,9 +51,27 @@ type ocesEntry struct {
 	CRLDir        string   `yaml:"crl_dir"`
 }
 
+// Rules says how trust files are read. The zero value is ready.
+type Rules struct {
+	MinRSABits int // of an anchor's key; 0 = 2048
+	// RefuseStaleCRL ends the window of an anchor a day after the next revocation list of its certificate's issuer should have come.
+	RefuseStaleCRL bool
+	Now            func() time.Time // nil = time.Now; tells only since when reloads fail
+}
+
+func (r Rules) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+// Load reads a trust file by the zero Rules.
+func Load(path string) (*trust.Set, error) { return Rules{}.Load(path) }
+
 // Load reads a trust file and the files it names, which are relative to its folder. Anything unknown, double or unreadable is an error: a
 // set is whole or it is not. An anchor whose PEM file holds several certificates is one anchor for each, so that a signer can be renewed.
-func Load(path string) (*trust.Set, error) {
+func (r Rules) Load(path string) (*trust.Set, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read trust file: %w", err)
@@ -66,14 +85,14 @@ func Load(path string) (*trust.Set, error) {
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read trust file %s: more than one document", filepath.Base(path))
 	}
-	set, err := f.set(filepath.Dir(path))
+	set, err := f.set(filepath.Dir(path), r)
 	if err != nil {
 		return nil, fmt.Errorf("read trust file %s: %w", filepath.Base(path), err)
 	}
 	return set, nil
 }
 
-func (f trustFile) set(dir string) (*trust.Set, error) {
+func (f trustFile) set(dir string, rules Rules) (*trust.Set, error) {
 	s := &trust.Set{Revoked: trust.Revocations{
 		Certificates: map[[32]byte]bool{}, SPKIs: map[[32]byte]bool{}, Serials: map[trust.Serial]bool{},
 	}}
@@ -107,7 +126,7 @@ func (f trustFile) set(dir string) (*trust.Set, error) {
 			return nil, fmt.Errorf("anchor %d: id %q is empty or repeated", i+1, e.ID)
 		}
 		ids[e.ID] = true
-		anchors, err := e.anchors(dir, s.Revoked)
+		anchors, err := e.anchors(dir, s, rules)
 		if err != nil {
 			return nil, fmt.Errorf("anchor %s: %w", e.ID, err)
 		}
@@ -116,7 +135,7 @@ func (f trustFile) set(dir string) (*trust.Set, error) {
 	return s, nil
 }
 
-func (e anchorEntry) anchors(dir string, revoked trust.Revocations) ([]trust.Anchor, error) {
+func (e anchorEntry) anchors(dir string, s *trust.Set, rules Rules) ([]trust.Anchor, error) {
 	uses, err := parseUses(e.Use)
 	if err != nil {
 		return nil, err
@@ -135,15 +154,18 @@ func (e anchorEntry) anchors(dir string, revoked trust.Revocations) ([]trust.Anc
 	}
 	var anchors []trust.Anchor
 	for _, c := range certificates {
-		if err := pinnable(c); err != nil {
+		if err := pinnable(c, cmp.Or(rules.MinRSABits, minRSABits)); err != nil {
 			return nil, fmt.Errorf("cert: %w", err)
 		}
 		a := trust.Anchor{
 			ID: e.ID, Uses: uses, Issuers: e.Issuers, Key: c.RawSubjectPublicKeyInfo, SPKI: sha256.Sum256(c.RawSubjectPublicKeyInfo),
-			Window: e.window(c), Algorithms: e.Algorithms, Test: e.Test, Revoked: isRevoked(c, revoked),
+			Window: e.window(c), Algorithms: e.Algorithms, Test: e.Test, Revoked: isRevoked(c, s.Revoked),
 		}
 		if a.Window.Empty() {
 			return nil, errors.New("not_before and not_after leave no time inside the certificate's validity")
+		}
+		if next, ok := s.NextUpdate[sha256.Sum256(c.RawIssuer)]; ok && rules.RefuseStaleCRL {
+			a.Window = a.Window.End(next.Add(crlGrace))
 		}
 		anchors = append(anchors, a)
 	}
@@ -177,10 +199,10 @@ func parseUses(names []string) ([]trust.Use, error) {
 	return uses, nil
 }
 
-func pinnable(c *x509.Certificate) error {
+func pinnable(c *x509.Certificate, least int) error {
 	key, ok := c.PublicKey.(*rsa.PublicKey)
-	if !ok || key.N.BitLen() < minRSABits || key.N.BitLen() > maxRSABits || key.E != rsaExponent {
-		return fmt.Errorf("the key is not RSA of %d to %d bits with exponent %d", minRSABits, maxRSABits, rsaExponent)
+	if !ok || key.N.BitLen() < least || key.N.BitLen() > maxRSABits || key.E != rsaExponent {
+		return fmt.Errorf("the key is not RSA of %d to %d bits with exponent %d", least, maxRSABits, rsaExponent)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,8 @@ const crlGrace = 24 * time.Hour
 // Holders judges client certificates by the roots and revocations of a trust source. Safe for concurrent use.
 type Holders struct {
 	Source         ports.TrustSource
-	RefuseStaleCRL bool // refuse certificates whose issuer's revocation list is more than a day overdue
+	RefuseStaleCRL bool         // refuse certificates whose issuer's revocation list is more than a day overdue
+	Log            *slog.Logger // warns, once for each set, of such a list where it is tolerated; nil = silent
 
 	pools atomic.Pointer[pools]
 }
@@ -30,6 +32,7 @@ var _ ports.Certificates = (*Holders)(nil)
 // pools are the roots and intermediates of one trust set.
 type pools struct {
 	of                   *trust.Set
+	warned               atomic.Bool
 	roots, intermediates *x509.CertPool
 }
 
@@ -57,7 +60,7 @@ func (h *Holders) Holder(ctx context.Context, der []byte, now time.Time) (trust.
 		}
 		return trust.Holder{}, trust.ErrUntrusted
 	}
-	if err := h.check(chains, set, now); err != nil {
+	if err := h.check(ctx, chains, p, now); err != nil {
 		return trust.Holder{}, err
 	}
 	return trust.Holder{
@@ -69,26 +72,31 @@ func (h *Holders) Holder(ctx context.Context, der []byte, now time.Time) (trust.
 }
 
 // check is satisfied by one chain in which nothing is revoked.
-func (h *Holders) check(chains [][]*x509.Certificate, set *trust.Set, now time.Time) error {
+func (h *Holders) check(ctx context.Context, chains [][]*x509.Certificate, p *pools, now time.Time) error {
 	var why error
 	for _, chain := range chains {
-		if why = h.checkChain(chain, set, now); why == nil {
+		if why = h.checkChain(ctx, chain, p, now); why == nil {
 			return nil
 		}
 	}
 	return why
 }
 
-func (h *Holders) checkChain(chain []*x509.Certificate, set *trust.Set, now time.Time) error {
-	if slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return isRevoked(c, set.Revoked) }) {
+func (h *Holders) checkChain(ctx context.Context, chain []*x509.Certificate, p *pools, now time.Time) error {
+	if slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return isRevoked(c, p.of.Revoked) }) {
 		return trust.ErrRevoked
 	}
-	if !h.RefuseStaleCRL {
-		return nil
-	}
 	for _, c := range chain {
-		if next, ok := set.NextUpdate[sha256.Sum256(c.RawIssuer)]; ok && !now.Before(next.Add(crlGrace)) {
+		next, ok := p.of.NextUpdate[sha256.Sum256(c.RawIssuer)]
+		if !ok || now.Before(next.Add(crlGrace)) {
+			continue
+		}
+		if h.RefuseStaleCRL {
 			return trust.ErrStaleCRL
+		}
+		if h.Log != nil && p.warned.CompareAndSwap(false, true) {
+			h.Log.WarnContext(ctx, "a revocation list is out of date and is used nevertheless",
+				"authority", distinguishedName(c.RawIssuer, ", ", " + "), "due", next)
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func (f KeyFile) open() (signingKey, error) {
 	if err != nil {
 		return signingKey{}, fmt.Errorf("read signing key: %w", err)
 	}
-	if err := pinnable(certificates[0]); err != nil {
+	if err := pinnable(certificates[0], minRSABits); err != nil {
 		return signingKey{}, fmt.Errorf("read signing certificate %s: %w", filepath.Base(f.Certificate), err)
 	}
 	if !key.PublicKey.Equal(certificates[0].PublicKey) {
@@ -76,7 +76,7 @@ func (f KeyFile) openPKCS12() (signingKey, error) {
 		return signingKey{}, fmt.Errorf("read signing key %s: it is no PKCS #12 file, or the passphrase does not open it", filepath.Base(f.Key))
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
-	if err := pinnable(certificate); err != nil || !ok || !key.PublicKey.Equal(certificate.PublicKey) {
+	if err := pinnable(certificate, minRSABits); err != nil || !ok || !key.PublicKey.Equal(certificate.PublicKey) {
 		return signingKey{}, fmt.Errorf("read signing key %s: it is no RSA key of %d to %d bits with its certificate", filepath.Base(f.Key), minRSABits, maxRSABits)
 	}
 	return signingKey{key, certificate}, nil
