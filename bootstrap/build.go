@@ -2,8 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -12,8 +10,8 @@ import (
 	"github.com/opennsp/nsp/adapters/auditlog"
 	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/telemetry"
+	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
-	domaintrust "github.com/opennsp/nsp/domain/trust"
 )
 
 func (s *server) keyDir() string { return filepath.Join(s.cfg.DataDir, "keys") }
@@ -31,7 +29,7 @@ func (s *server) build(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, lock.Close)
-	for _, step := range []func(context.Context) error{s.openTrust, s.openAudit, s.openStores} {
+	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openStores} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -52,33 +50,17 @@ func (s *server) openTrust(ctx context.Context) error {
 			s.log.WarnContext(ctx, "TEST FEDERATION: others can reach this server, as security.development_anywhere allows")
 		}
 	}
-	source, err := trust.Open(s.cfg.Security.TrustFile)
+	if s.cfg.Security.Mode == Production {
+		var err error
+		if s.production, err = openProduction(s.cfg.federationDir(), s.cfg.Runs(RoleSTS)); err != nil {
+			return &ResourceError{err}
+		}
+	}
+	source, err := trust.Open(s.cfg.Security.TrustFile, s.production.fit)
 	if err != nil {
 		return &ConfigError{[]error{s.cfg.problem("security.trust_file", err.Error())}}
 	}
-	set, err := source.Trust(ctx)
-	if err != nil {
-		return err
-	}
-	if s.cfg.Security.Mode == Production {
-		if err := fitForProduction(set); err != nil {
-			return &ConfigError{[]error{s.cfg.problem("security.trust_file", err.Error())}}
-		}
-	}
 	s.trust = source
-	return nil
-}
-
-// fitForProduction tells whether a server with real data may trust the set.
-func fitForProduction(set *domaintrust.Set) error {
-	if len(set.Anchors) == 0 {
-		return errors.New("it holds no anchor, so that nobody could call")
-	}
-	for _, a := range set.Anchors {
-		if a.Test {
-			return fmt.Errorf("anchor %s is of a test federation", a.ID)
-		}
-	}
 	return nil
 }
 
@@ -137,46 +119,69 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapLogStore != nil {
 		db.entries = s.opt.WrapLogStore(db.entries)
 	}
+	if s.opt.WrapReplies != nil {
+		db.replies = s.opt.WrapReplies(db.replies)
+	}
+	if s.opt.WrapSeen != nil {
+		db.seen = s.opt.WrapSeen(db.seen)
+	}
 	db.log = s.metrics.MessageLog(db.log)
 	db.entries = s.metrics.LogStore(db.entries, s.opt.Now)
 	s.stores = db
+	s.grants = admitting.NewGrants(db.grants, s.opt.Now)
 	return nil
 }
 
 func (s *server) buildServices() error {
 	profile := s.dgwsProfile()
-	mounts, err := s.minLog(profile)
+	signer, err := s.openSigner()
 	if err != nil {
-		return &ResourceError{err}
+		return err
 	}
-	if s.federation != nil {
-		sts, err := s.tokenService(*s.federation)
-		if err != nil {
+	var mounts []Mount
+	if s.cfg.Runs(RoleAll) {
+		if mounts, err = s.minLog(profile); err != nil {
 			return &ResourceError{err}
+		}
+		s.metrics.Lags(s.lags)
+	}
+	if s.runsSTS() {
+		sts, err := s.tokenService(signer)
+		if err != nil {
+			return err
 		}
 		mounts = append(mounts, sts...)
 	}
 	if s.opt.Services != nil {
 		mounts = append(mounts, s.opt.Services(profile)...)
 	}
+	var services []string
+	for _, m := range mounts {
+		services = append(services, m.Service.Name)
+	}
+	if err := s.guard(services); err != nil {
+		return err
+	}
+	s.reloading = s.newReloading()
 	s.health = s.newHealth()
-	s.metrics.Lags(s.lags)
 	s.handler = s.mount(mounts)
 	return nil
 }
 
 func (s *server) newHealth() *telemetry.Health {
 	c := &s.cfg.Health
+	checks := []telemetry.Check{{Name: "Database", Failure: "not reachable", Probe: s.stores.ping}}
+	var alarms []telemetry.Alarm
+	if s.consumer != nil {
+		checks = append(checks, telemetry.Check{Name: "Message log", Failure: "not reachable", Probe: func(ctx context.Context) error {
+			_, err := s.consumer.Status(ctx)
+			return err
+		}})
+		alarms = append(alarms, s.consumer.Alarms)
+	}
 	return &telemetry.Health{
-		Checks: []telemetry.Check{
-			{Name: "Database", Failure: "not reachable", Probe: s.stores.ping},
-			{Name: "Message log", Failure: "not reachable", Probe: func(ctx context.Context) error {
-				_, err := s.consumer.Status(ctx)
-				return err
-			}},
-			{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready},
-		},
-		Alarms:    []telemetry.Alarm{s.consumer.Alarms},
+		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),
+		Alarms: alarms, Warnings: []telemetry.Alarm{s.reloading.warnings},
 		Threshold: c.FailureThreshold, Cache: c.Cache, Timeout: c.Timeout, Now: s.opt.Now, Log: s.log, Build: telemetry.ReadBuild(),
 	}
 }

@@ -2,19 +2,26 @@
 package bootstrap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/trust"
 )
 
 // The modes of security.mode.
@@ -22,6 +29,31 @@ const (
 	Development = "development" // the test federation is trusted
 	Production  = "production"  // nothing of a test federation is trusted
 )
+
+// The roles of a process.
+const (
+	RoleAll = "all" // everything; with the token service in development alone
+	RoleSTS = "sts" // the token service alone
+)
+
+// What a listener asks of the certificates of clients, by tls.client_auth.
+const (
+	ClientAuthNone    = "none"
+	ClientAuthRequest = "request" // whoever shows one shows a good one
+	ClientAuthRequire = "require"
+)
+
+// Values of dgws.fault_style and dgws.bind_card_to_tls.
+const (
+	FaultStyleSOAP   = "soap"
+	FaultStyleLegacy = "legacy" // as DGWS 1.0 prints faults
+
+	BindOff     = "off"
+	BindRequire = "require"
+)
+
+// KeyPair names a certificate chain and its key, both PEM; both empty = none.
+type KeyPair struct{ Cert, Key string }
 
 // Config is the configuration of one process. Load makes it complete: no field is then left to a default.
 type Config struct {
@@ -36,7 +68,16 @@ type Config struct {
 		ReadTimeout    time.Duration
 		CallTimeout    time.Duration
 	}
-	Admin struct{ Addr string }
+	TLS struct {
+		KeyPair
+		ClientAuth string
+		ClientCA   string
+		MinVersion string
+	}
+	Admin struct {
+		Addr string
+		TLS  KeyPair
+	}
 	Audit struct {
 		Output         string
 		Dir            string
@@ -64,6 +105,9 @@ type Config struct {
 		InFlight int
 		Queue    time.Duration
 		Memory   int64
+
+		Callers        []CallerLimit
+		FailedSecurity int // refused credentials of an address in a minute; 0 = any number
 	}
 	Shutdown struct {
 		DrainDelay time.Duration
@@ -74,12 +118,48 @@ type Config struct {
 		DevelopmentAnywhere bool
 		TrustFile           string
 		MinRSABits          int
+		Administrators      []auth.Administrator
+		ClockSkew           time.Duration
+		CacheEntries        int
+		MaxMessage          int64
+		HSUID               struct{ Enabled bool }
+		EventRetention      time.Duration
 	}
-	DGWS struct {
-		MaxCardAge time.Duration
-		MinLevel   int
+	Grants    map[string][]string // CVR numbers, or trust.AnyCVR, by the name of the grant
+	Allowlist struct{ NASNotify []Publisher }
+	Session   struct{ Lifetime time.Duration }
+	DGWS      struct {
+		MaxCardAge    time.Duration
+		MinLevel      int
+		FaultStyle    string
+		BindCardToTLS string
+		Resend        struct {
+			Write    time.Duration
+			MaxBytes int64
+		}
 	}
-	STS   struct{ CardLifetime time.Duration }
+	IDWS struct {
+		TimestampSkew time.Duration
+		ReplayWindow  time.Duration
+		Audiences     struct{ MinLog, Consent, FGVHR, Wills []string }
+		SignResponses bool
+		KeyFile       string
+		CertFile      string
+	}
+	STS struct {
+		KeyFile            string
+		KeyPassphrase      string
+		CertFile           string // "" where KeyFile is a PKCS #12 file
+		PeopleFile         string
+		Issuer             string
+		CardSignature      string
+		CardLifetime       time.Duration
+		TokenLifetime      time.Duration
+		Audiences          []string
+		OwnAudiences       []string
+		AllowBearer        *bool // not nil once Load is done, like the next
+		AcceptSHA1Requests *bool
+	}
 	Store struct {
 		Driver   string
 		DSN      string
@@ -118,10 +198,11 @@ type Config struct {
 // DefaultConfig returns what holds where nothing else is said. Empty texts that depend on others are filled in by Load.
 func DefaultConfig() Config {
 	var c Config
-	c.Roles = []string{"all"}
+	c.Roles = []string{RoleAll}
 	c.DataDir = "./data"
 	c.HTTP.Addr = "127.0.0.1:8080"
 	c.HTTP.ReadTimeout, c.HTTP.CallTimeout = 10*time.Second, time.Minute
+	c.TLS.ClientAuth, c.TLS.MinVersion = ClientAuthNone, "1.2"
 	c.Admin.Addr = "127.0.0.1:8081"
 	c.Audit.Output, c.Audit.Sync = "file", "group"
 	c.Audit.CategoryPrefix, c.Audit.CategorySuffix = audit.CategoryPrefix, true
@@ -131,10 +212,23 @@ func DefaultConfig() Config {
 	c.Log.Level = "info"
 	c.Health.FailureThreshold, c.Health.Cache, c.Health.Timeout = 3, 5*time.Second, 2*time.Second
 	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, 10<<20
+	c.Limits.FailedSecurity = 60
 	c.Shutdown.DrainDelay, c.Shutdown.Timeout = 5*time.Second, 25*time.Second
-	c.Security.MinRSABits = 2048
+	c.Security.MinRSABits, c.Security.ClockSkew, c.Security.CacheEntries = 2048, time.Minute, 16384
+	c.Security.MaxMessage, c.Security.HSUID.Enabled, c.Security.EventRetention = admitting.DefaultMaxBytes, true, 2160*time.Hour
+	c.Allowlist.NASNotify = []Publisher{
+		{Network: netip.MustParsePrefix("127.0.0.0/8"), Name: "local"}, {Network: netip.MustParsePrefix("::1/128"), Name: "local"},
+	}
+	c.Session.Lifetime = time.Hour
 	c.DGWS.MaxCardAge, c.DGWS.MinLevel = 24*time.Hour, 3
-	c.STS.CardLifetime = 24 * time.Hour
+	c.DGWS.FaultStyle, c.DGWS.BindCardToTLS = FaultStyleSOAP, BindOff
+	c.DGWS.Resend.Write, c.DGWS.Resend.MaxBytes = 24*time.Hour, 1<<20
+	c.IDWS.TimestampSkew, c.IDWS.ReplayWindow, c.IDWS.SignResponses = 5*time.Minute, 15*time.Minute, true
+	c.IDWS.Audiences.MinLog = []string{"https://minlog", "https://audience.nspop.dk/minlog"}
+	c.IDWS.Audiences.Consent = []string{"https://audience.nspop.dk/minspaerring"}
+	c.IDWS.Audiences.FGVHR, c.IDWS.Audiences.Wills = []string{"https://fsk"}, []string{"https://fsk"}
+	c.STS.Issuer, c.STS.CardSignature = devfed.STSIssuer, "rsa-sha256"
+	c.STS.CardLifetime, c.STS.TokenLifetime = 24*time.Hour, time.Hour
 	c.Store.Driver, c.Store.MaxConns = "sqlite", 16
 	c.MessageLog.Driver = "embedded"
 	c.MinLog.MaxBulk, c.MinLog.FutureTolerance, c.MinLog.MaxPeriod = 1000, 5*time.Minute, 744*time.Hour
@@ -169,10 +263,87 @@ func (c *Config) complete() {
 			c.Security.Mode = Development
 		}
 	}
-	if c.Security.TrustFile == "" && c.Security.Mode == Development {
-		c.Security.TrustFile = filepath.Join(c.federationDir(), "trust.yaml")
+	development := c.Security.Mode == Development
+	if development {
+		c.completeDevelopment()
 	}
+	if c.Grants == nil {
+		c.Grants = map[string][]string{}
+	}
+	for _, pair := range []struct{ key, cert *string }{{&c.STS.KeyFile, &c.STS.CertFile}, {&c.IDWS.KeyFile, &c.IDWS.CertFile}} {
+		if ext := filepath.Ext(*pair.key); *pair.cert == "" && *pair.key != "" && !isPKCS12(*pair.key) {
+			*pair.cert = strings.TrimSuffix(*pair.key, ext) + ".pem"
+		}
+	}
+	if len(c.STS.Audiences) == 0 {
+		a := &c.IDWS.Audiences
+		for _, audience := range slices.Concat(a.MinLog, a.Consent, a.FGVHR, a.Wills) {
+			if !slices.Contains(c.STS.Audiences, audience) {
+				c.STS.Audiences = append(c.STS.Audiences, audience)
+			}
+		}
+	}
+	if len(c.STS.OwnAudiences) == 0 {
+		c.STS.OwnAudiences = append([]string{c.STS.Issuer}, nationalAudiences()...)
+	}
+	c.STS.AllowBearer = cmp.Or(c.STS.AllowBearer, &development)
+	c.STS.AcceptSHA1Requests = cmp.Or(c.STS.AcceptSHA1Requests, &development)
 }
+
+// completeDevelopment fills in what the test federation gives.
+func (c *Config) completeDevelopment() {
+	federation := devfed.Federation{Dir: c.federationDir()}
+	keys := federation.SigningKeys()
+	if c.Security.TrustFile == "" {
+		c.Security.TrustFile = federation.TrustFile()
+	}
+	if c.STS.KeyFile == "" {
+		c.STS.KeyFile, c.STS.CertFile = keys[trust.IDCard].Key, cmp.Or(c.STS.CertFile, keys[trust.IDCard].Certificate)
+	}
+	if c.IDWS.KeyFile == "" {
+		c.IDWS.KeyFile, c.IDWS.CertFile = keys[trust.Service].Key, cmp.Or(c.IDWS.CertFile, keys[trust.Service].Certificate)
+	}
+	if c.STS.PeopleFile == "" {
+		c.STS.PeopleFile = federation.PeopleFile()
+	}
+	if len(c.Security.Administrators) == 0 {
+		c.Security.Administrators = []auth.Administrator{sampleAdministrator()}
+	}
+	grants := developmentGrants()
+	maps.Copy(grants, c.Grants)
+	c.Grants = grants
+}
+
+// sampleAdministrator is the sample of the test federation that may administer.
+func sampleAdministrator() auth.Administrator {
+	return auth.Administrator{Role: "NspAdministrator", CVR: "99999903"}
+}
+
+// developmentGrants gives every organisation everything; only the sample portal is believed what it says of its users.
+func developmentGrants() map[string][]string {
+	grants := map[string][]string{trust.HSUIDGrant: {"99999904"}}
+	for _, name := range []string{
+		"minlog.minlog1", "consent.admin", "consent.verification", "consent.foreign", "ecpr.read", "ecpr.write", "sces",
+		"personinformation", "wills.has", "fgvhr.read",
+	} {
+		grants[name] = []string{trust.AnyCVR}
+	}
+	return grants
+}
+
+// nationalAudiences are the names under which bootstrap tokens address the national token service.
+func nationalAudiences() []string {
+	return []string{"https://sts.sosi.dk/", "https://bootstrap.sts.nspop.dk/", "https://bootstrap.sts.nemlog-in.dk/"}
+}
+
+// isPKCS12 tells whether a file holds a key with its certificate.
+func isPKCS12(file string) bool {
+	ext := strings.ToLower(filepath.Ext(file))
+	return ext == ".p12" || ext == ".pfx"
+}
+
+// Runs tells whether this process runs the role.
+func (c *Config) Runs(role string) bool { return slices.Contains(c.Roles, role) }
 
 // federationDir is where the test federation lives.
 func (c *Config) federationDir() string { return filepath.Join(c.DataDir, "federation") }
@@ -213,16 +384,22 @@ func (c *Config) Validate() error {
 	wrong(c.MinLog.PageSize > c.MinLog.MaxPageSize, "minlog.page_size", "is larger than minlog.max_page_size")
 	wrong(c.Store.Driver == "memory" && c.Store.DSN != "", "store.dsn", "the memory store takes none")
 	wrong(c.Limits.Memory < largestMessage, "limits.memory", "is smaller than the largest message, %s", formatSize(largestMessage))
+	wrong(len(c.Roles) > 1 && c.Runs(RoleAll), "roles", "all excludes the others")
+	wrong((c.TLS.Cert == "") != (c.TLS.Key == ""), "tls.key", "certificate and key go together")
+	wrong((c.Admin.TLS.Cert == "") != (c.Admin.TLS.Key == ""), "admin.tls.key", "certificate and key go together")
+	wrong(c.TLS.ClientAuth != ClientAuthNone && (c.TLS.Cert == "" || c.TLS.ClientCA == ""), "tls.client_auth", "needs tls.cert and tls.client_ca")
+	wrong(c.TLS.ClientAuth == ClientAuthNone && c.TLS.ClientCA != "", "tls.client_ca", "does nothing while tls.client_auth is none")
+	wrong(c.DGWS.BindCardToTLS == BindRequire && c.TLS.ClientAuth == ClientAuthNone, "dgws.bind_card_to_tls",
+		"needs the certificates of clients: tls.client_auth request or require")
+	wrong(c.IDWS.ReplayWindow < 2*c.IDWS.TimestampSkew, "idws.replay_window", "is shorter than twice idws.timestamp_skew")
+	wrong(c.Security.MaxMessage > largestMessage, "security.max_message", "is larger than %s", formatSize(largestMessage))
+	wrong(c.STS.Issuer == "", "sts.issuer", "a name is needed")
 	switch c.Security.Mode {
 	case Development:
 		wrong(!c.loopback() && !c.Security.DevelopmentAnywhere, "security.mode",
 			"development trusts keys that anybody can make; on an address that others can reach it needs security.development_anywhere: true")
 	case Production:
-		wrong(!c.HTTP.BehindProxy, "http.behind_proxy",
-			"production, the mode of every address that others can reach, needs a proxy in front that ends TLS; say so with http.behind_proxy: true")
-		wrong(c.Security.TrustFile == "", "security.trust_file", "production needs a file of trusted keys")
-		wrong(c.Audit.Sync == "none", "audit.sync", "none is for development only")
-		wrong(c.Store.Driver == "memory", "store.driver", "memory is for development only")
+		c.validateProduction(wrong)
 	}
 	return errors.Join(problems...)
 }

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/adapters/auth"
 )
 
 func configFile(t *testing.T, content string) string {
@@ -35,7 +38,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 duplicate group", "log:\n  level: info\nlog:\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log" is there twice, first on line 1`},
 		{"OC-26 unknown variable", "", []string{"PATH=/bin", "NSPD_X=1"}, nil, `environment variable NSPD_X: unknown key "x"; the nearest known key is roles`},
 		{"OC-26 unknown flag", "", nil, []Setting{{"http.adr", "x", "--set http.adr=x"}}, `flag --set http.adr=x: unknown key "http.adr"; the nearest known key is http.addr`},
-		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all`},
+		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all, sts`},
 		{"OC-26 unknown driver", "store:\n  driver: oracle\n", nil, nil, `nspd.yaml:2: store.driver: "oracle" is none of sqlite, memory`},
 		{"OC-26 text for a number", "limits:\n  in_flight: many\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number`},
 		{"OC-26 number out of range", "limits:\n  in_flight: 0\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number from 1 to 100000`},
@@ -61,9 +64,41 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 admin on the same address", "admin:\n  addr: 127.0.0.1:8080\n", nil, nil, `admin.addr: must differ from http.addr`},
 		{"OC-26 memory for messages too small", "limits:\n  memory: 1MiB\n", nil, nil, `limits.memory: is smaller than the largest message, 10MiB`},
 		{"OC-26 development on another address", "http:\n  addr: 0.0.0.0:8080\nsecurity:\n  mode: development\n", nil, nil, `nspd.yaml:4: security.mode: development trusts keys`},
-		{"OC-26 another address is production", "http:\n  addr: 0.0.0.0:8080\n", nil, nil, `http.behind_proxy: production, the mode of every address that others can reach, needs a proxy`},
-		{"OC-26 production without trusted keys", "security:\n  mode: production\nhttp:\n  behind_proxy: true\n", nil, nil, `security.trust_file: production needs`},
-		{"OC-26 production without sync", "security:\n  mode: production\naudit:\n  sync: none\n", nil, nil, `audit.sync: none is for development only`},
+		{"OC-26 development where the admin listener can be reached", "admin:\n  addr: 0.0.0.0:8081\nsecurity:\n  mode: development\n", nil, nil, `nspd.yaml:4: security.mode: development trusts keys`},
+		{"OC-26 another address is production", "http:\n  addr: 0.0.0.0:8080\n", nil, nil, `http.behind_proxy: production, the mode of every address that others can reach, needs TLS`},
+		{"OC-26 another address of the admin listener is production", "admin:\n  addr: \"[::]:8081\"\n", nil, nil, `http.behind_proxy: production`},
+		{"OC-26 all and another role", "roles: [all, sts]\n", nil, nil, `nspd.yaml:1: roles: all excludes the others`},
+		{"OC-26 certificate without key", "tls:\n  cert: a.pem\n", nil, nil, `tls.key: certificate and key go together`},
+		{"OC-26 key without certificate", "admin:\n  tls:\n    key: a.key\n", nil, nil, `nspd.yaml:3: admin.tls.key: certificate and key go together`},
+		{"OC-26 client certificates without TLS", "tls:\n  client_auth: require\n  client_ca: ca.pem\n", nil, nil, `tls.client_auth: needs tls.cert and tls.client_ca`},
+		{"OC-26 client certificates of nobody", "tls:\n  cert: a.pem\n  key: a.key\n  client_auth: request\n", nil, nil, `tls.client_auth: needs tls.cert and tls.client_ca`},
+		{"OC-26 authorities for nothing", "tls:\n  cert: a.pem\n  key: a.key\n  client_ca: ca.pem\n", nil, nil, `tls.client_ca: does nothing while tls.client_auth is none`},
+		{"OC-26 cards bound to no certificate", "dgws:\n  bind_card_to_tls: require\n", nil, nil, `dgws.bind_card_to_tls: needs the certificates of clients`},
+		{"OC-26 TLS too old", "tls:\n  min_version: 1.1\n", nil, nil, `tls.min_version: "1.1" is none of 1.2, 1.3`},
+		{"OC-26 window shorter than the skew", "idws:\n  replay_window: 9m\n", nil, nil, `idws.replay_window: is shorter than twice idws.timestamp_skew`},
+		{"OC-26 token for too long", "sts:\n  token_lifetime: 8h1s\n", nil, nil, `sts.token_lifetime: "8h1s" is longer than 8h`},
+		{"OC-26 message too large", "security:\n  max_message: 11MiB\n", nil, nil, `security.max_message: is larger than 10MiB`},
+		{"OC-26 text for true or nothing", "sts:\n  allow_bearer: maybe\n", nil, nil, `sts.allow_bearer: want true or false`},
+		{"OC-26 administrator without organisation", "security:\n  administrators: [NspAdministrator]\n", nil, nil, `security.administrators: "NspAdministrator" is no administrator`},
+		{"OC-26 administrator of a bad organisation", "security:\n  administrators: [NspAdministrator@123]\n", nil, nil, `is no administrator such as NspAdministrator@12345678`},
+		{"OC-26 grants in a list", "grants: [hsuid]\n", nil, nil, `nspd.yaml:1: grants: want names with their values`},
+		{"OC-26 grant to a text", "grants:\n  hsuid: \"*\"\n", nil, nil, `grants: hsuid: want a list`},
+		{"OC-26 grant to no CVR number", "grants:\n  hsuid: [1234567]\n", nil, nil, `nspd.yaml:1: grants: hsuid: "1234567" is no CVR number`},
+		{"OC-26 grant twice", "grants:\n  hsuid: []\n  hsuid: []\n", nil, nil, `grants: "hsuid" is there twice`},
+		{"OC-26 grant without name", "", []string{"NSPD_GRANTS=12345678"}, nil, `"12345678" is no grant such as minlog.minlog1=12345678`},
+		{"OC-26 grant with a bad name", "", []string{"NSPD_GRANTS=a..b=12345678"}, nil, `is no grant`},
+		{"OC-26 limit with an unknown member", "limits:\n  callers: [{service: a, rat: 20/h}]\n", nil, nil, `limits.callers: "rat" is none of service, rate, burst`},
+		{"OC-26 limit that is a text", "limits:\n  callers: [a]\n", nil, nil, `limits.callers: want names with their values`},
+		{"OC-26 limit without service", "limits:\n  callers: [{rate: 20/h}]\n", nil, nil, `limits.callers: service is missing`},
+		{"OC-26 two limits of a service", "limits:\n  callers: [{service: a, rate: 20/h}, {service: a, rate: 1/s}]\n", nil, nil, `limits.callers: service "a" is there twice`},
+		{"OC-26 limit without rate", "limits:\n  callers: [{service: a}]\n", nil, nil, `limits.callers: rate "": want calls in a time`},
+		{"OC-26 limit in a bad unit", "limits:\n  callers: [{service: a, rate: 20/w}]\n", nil, nil, `rate "20/w": want calls in a time`},
+		{"OC-26 limit of nothing", "limits:\n  callers: [{service: a, rate: 0/h}]\n", nil, nil, `rate "0/h": want calls in a time`},
+		{"OC-26 limit with a bad burst", "limits:\n  callers: [{service: a, rate: 20/h, burst: 0}]\n", nil, nil, `burst "0": want a whole number`},
+		{"OC-26 blanks in a member", "limits:\n  callers: [{service: a b, rate: 20/h}]\n", nil, nil, `service: blanks and commas are not possible here`},
+		{"OC-26 publisher without network", "allowlist:\n  nas:\n    notify: [{name: fmk}]\n", nil, nil, `allowlist.nas.notify: cidr "" is no network`},
+		{"OC-26 publisher without name", "allowlist:\n  nas:\n    notify: [{cidr: 10.0.0.0/8}]\n", nil, nil, `allowlist.nas.notify: name is missing`},
+		{"OC-26 publisher of all and of one topic", "allowlist:\n  nas:\n    notify: [{cidr: 10.0.0.0/8, name: fmk, topics: [A, \"*\"]}]\n", nil, nil, `topics "A|*"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Load(Sources{File: configFile(t, c.file), Environ: c.environ, Flags: c.flags})
@@ -146,11 +181,6 @@ func TestLoadCompletes(t *testing.T) {
 		_, err := Load(Sources{File: configFile(t, "http:\n  addr: 0.0.0.0:8080\nsecurity:\n  mode: development\n  development_anywhere: true\n")})
 		assert.NoError(t, err)
 	})
-	t.Run("production", func(t *testing.T) {
-		c, err := Load(Sources{File: configFile(t, "http:\n  addr: 0.0.0.0:8080\n  behind_proxy: true\nsecurity:\n  trust_file: /etc/nsp/trust.yaml\n")})
-		require.NoError(t, err)
-		assert.Equal(t, Production, c.Security.Mode)
-	})
 	t.Run("includes", func(t *testing.T) {
 		secret := filepath.Join(t.TempDir(), "secret")
 		require.NoError(t, os.WriteFile(secret, []byte("hush\n"), 0o600))
@@ -166,13 +196,79 @@ func TestLoadCompletes(t *testing.T) {
 	})
 }
 
+func TestLoadSecurity(t *testing.T) {
+	load := func(t *testing.T, content string, environ ...string) Config {
+		t.Helper()
+		c, err := Load(Sources{File: configFile(t, content), Environ: environ})
+		require.NoError(t, err)
+		return c
+	}
+	t.Run("development gives what the test federation has", func(t *testing.T) {
+		c := load(t, "data_dir: /srv/nsp\n")
+		assert.Equal(t, []auth.Administrator{{Role: "NspAdministrator", CVR: "99999903"}}, c.Security.Administrators)
+		assert.Equal(t, []string{"99999904"}, c.Grants["hsuid"])
+		assert.Equal(t, []string{"*"}, c.Grants["minlog.minlog1"])
+		assert.True(t, *c.STS.AllowBearer && *c.STS.AcceptSHA1Requests)
+		assert.Equal(t, "/srv/nsp/federation/sts.key", c.STS.KeyFile)
+		assert.Equal(t, "/srv/nsp/federation/sts.pem", c.STS.CertFile)
+		assert.Equal(t, "/srv/nsp/federation/people.json", c.STS.PeopleFile)
+		assert.Equal(t, "/srv/nsp/federation/service.key", c.IDWS.KeyFile)
+		assert.Equal(t, "/srv/nsp/federation/service.pem", c.IDWS.CertFile)
+		assert.Equal(t, []string{"https://minlog", "https://audience.nspop.dk/minlog", "https://audience.nspop.dk/minspaerring", "https://fsk"}, c.STS.Audiences)
+		assert.Equal(t, []string{"OPENNSP-DEV-STS", "https://sts.sosi.dk/", "https://bootstrap.sts.nspop.dk/", "https://bootstrap.sts.nemlog-in.dk/"}, c.STS.OwnAudiences)
+	})
+	t.Run("production gives nobody anything", func(t *testing.T) {
+		c := load(t, "security:\n  mode: production\n  trust_file: t.yaml\nhttp:\n  behind_proxy: true\nidws:\n  key_file: /etc/nsp/idws.key\n")
+		assert.Empty(t, c.Security.Administrators)
+		assert.Empty(t, c.Grants)
+		assert.False(t, *c.STS.AllowBearer || *c.STS.AcceptSHA1Requests)
+		assert.Empty(t, c.STS.KeyFile+c.STS.CertFile+c.STS.PeopleFile)
+		assert.Equal(t, "/etc/nsp/idws.pem", c.IDWS.CertFile, "beside the key")
+	})
+	t.Run("grants of a name replace its default alone", func(t *testing.T) {
+		c := load(t, "grants:\n  minlog.minlog1: [12345678, \"87654321\"]\n  sces: []\n  own.right: [\"*\"]\n")
+		assert.Equal(t, []string{"12345678", "87654321"}, c.Grants["minlog.minlog1"])
+		assert.Empty(t, c.Grants["sces"])
+		assert.Equal(t, []string{"*"}, c.Grants["own.right"])
+		assert.Equal(t, []string{"99999904"}, c.Grants["hsuid"])
+	})
+	t.Run("lists of pairs from the environment", func(t *testing.T) {
+		c := load(t, "", "NSPD_GRANTS=hsuid=12345678,hsuid=87654321,sces=", "NSPD_LIMITS_CALLERS=service=a rate=20/h,service=b rate=5/s burst=9",
+			"NSPD_ALLOWLIST_NAS_NOTIFY=cidr=10.0.0.0/8 name=fmk topics=A|B", "NSPD_SECURITY_ADMINISTRATORS=Boss@12345678")
+		assert.Equal(t, []string{"12345678", "87654321"}, c.Grants["hsuid"])
+		assert.Empty(t, c.Grants["sces"])
+		assert.Equal(t, []CallerLimit{{"a", 20, time.Hour, 20}, {"b", 5, time.Second, 9}}, c.Limits.Callers)
+		assert.Equal(t, []Publisher{{netip.MustParsePrefix("10.0.0.0/8"), "fmk", []string{"A", "B"}}}, c.Allowlist.NASNotify)
+		assert.Equal(t, []auth.Administrator{{Role: "Boss", CVR: "12345678"}}, c.Security.Administrators)
+	})
+	t.Run("words and numbers that YAML reads in its own way", func(t *testing.T) {
+		c := load(t, "tls:\n  min_version: 1.2\ndgws:\n  bind_card_to_tls: off\nsts:\n  allow_bearer: false\n")
+		assert.Equal(t, "1.2", c.TLS.MinVersion)
+		assert.Equal(t, BindOff, c.DGWS.BindCardToTLS)
+		assert.False(t, *c.STS.AllowBearer)
+		assert.True(t, *c.STS.AcceptSHA1Requests)
+	})
+	t.Run("a PKCS #12 file needs no certificate", func(t *testing.T) {
+		assert.Empty(t, load(t, "sts:\n  key_file: /etc/nsp/sts.p12\n").STS.CertFile)
+	})
+	t.Run("what is printed is a configuration", func(t *testing.T) {
+		c := load(t, "limits:\n  callers: [{service: a, rate: 20/d, burst: 3}]\nallowlist:\n  nas:\n    notify: [{cidr: \"::1/128\", name: x, topics: [A, B]}, {cidr: 10.0.0.0/8, name: y, topics: \"*\"}]\n"+
+			"grants:\n  sces: []\n  hsuid: [12345678]\nsts:\n  allow_bearer: false\n")
+		var printed bytes.Buffer
+		require.NoError(t, c.Print(&printed))
+		again := load(t, printed.String())
+		again.sources, c.sources = nil, nil
+		assert.Equal(t, c, again, printed.String())
+	})
+}
+
 func TestKeys(t *testing.T) {
 	t.Run("no two keys have one variable", func(t *testing.T) {
 		seen := map[string]string{}
 		for _, k := range keys() {
 			require.Empty(t, seen[envName(k.path)], k.path)
 			seen[envName(k.path)] = k.path
-			assert.Regexp(t, `^[a-z_]+(\.[a-z_]+)*$`, k.path)
+			assert.Regexp(t, `^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`, k.path)
 			assert.NotEmpty(t, k.doc, k.path)
 		}
 	})

@@ -68,15 +68,54 @@ func (c *Config) yamlValue(k key) string {
 		}
 		values[i] = yamlScalar(v, f.kind())
 	}
-	if f.kind() == listKind {
+	switch f.kind() {
+	case listKind:
 		return "[" + strings.Join(values, ", ") + "]"
+	case mapKind:
+		return yamlMap(f.get())
+	case recordsKind:
+		return yamlRecords(f.get())
 	}
 	return values[0]
 }
 
+// yamlMap writes texts name=value as a mapping of lists.
+func yamlMap(texts []string) string {
+	var names []string
+	lists := map[string][]string{}
+	for _, t := range texts {
+		name, value, _ := strings.Cut(t, "=")
+		if _, known := lists[name]; !known {
+			names = append(names, name)
+			lists[name] = nil
+		}
+		if value != "" {
+			lists[name] = append(lists[name], yamlScalar(value, listKind))
+		}
+	}
+	for i, name := range names {
+		names[i] = name + ": [" + strings.Join(lists[name], ", ") + "]"
+	}
+	return "{" + strings.Join(names, ", ") + "}"
+}
+
+// yamlRecords writes texts member=value member=value as a list of mappings.
+func yamlRecords(texts []string) string {
+	records := slices.Clone(texts)
+	for i, t := range records {
+		members := strings.Fields(t)
+		for j, m := range members {
+			name, value, _ := strings.Cut(m, "=")
+			members[j] = name + ": " + yamlScalar(value, listKind)
+		}
+		records[i] = "{" + strings.Join(members, ", ") + "}"
+	}
+	return "[" + strings.Join(records, ", ") + "]"
+}
+
 // yamlScalar writes a text so that it is read as the same text.
 func yamlScalar(s string, k kind) string {
-	if k == boolKind || k == intKind {
+	if k == boolKind || k == intKind || k == switchKind && s != "" {
 		return s
 	}
 	out, err := yaml.Marshal(s)

@@ -17,9 +17,15 @@ type kind uint8
 const (
 	textKind kind = iota
 	boolKind
+	switchKind // true, false, or "" for what the mode says
 	intKind
 	listKind
+	mapKind     // of lists; as texts name=value, name= for an empty list
+	recordsKind // list of small mappings; as texts member=value member=value
 )
+
+// many tells whether a value of the kind is any number of texts.
+func (k kind) many() bool { return k == listKind || k == mapKind || k == recordsKind }
 
 // field reads and prints the value of one key.
 type field interface {
@@ -88,6 +94,28 @@ func (f *truth) set(v []string) error {
 }
 func (f *truth) get() []string { return []string{strconv.FormatBool(bool(*f))} }
 
+// modal is a truth that the mode decides where nothing is said.
+type modal struct{ value **bool }
+
+func (f modal) kind() kind { return switchKind }
+func (f modal) set(v []string) error {
+	if *f.value = nil; v[0] == "" {
+		return nil
+	}
+	var t truth
+	if err := t.set(v); err != nil {
+		return err
+	}
+	*f.value = new(bool(t))
+	return nil
+}
+func (f modal) get() []string {
+	if *f.value == nil {
+		return []string{""}
+	}
+	return []string{strconv.FormatBool(**f.value)}
+}
+
 type number struct {
 	value    *int
 	min, max int
@@ -105,11 +133,14 @@ func (f *number) set(v []string) error {
 func (f *number) get() []string { return []string{strconv.Itoa(*f.value)} }
 
 type duration struct {
-	value *time.Duration
-	min   time.Duration
+	value    *time.Duration
+	min, max time.Duration
 }
 
-func positive(d *time.Duration) field { return &duration{d, 1} }
+func positive(d *time.Duration) field { return &duration{d, 1, longest} }
+
+// upTo is a positive duration of at most max.
+func upTo(limit time.Duration, d *time.Duration) field { return &duration{d, 1, limit} }
 
 func (f *duration) kind() kind { return textKind }
 func (f *duration) set(v []string) error {
@@ -117,18 +148,23 @@ func (f *duration) set(v []string) error {
 	if err != nil || d < f.min {
 		return fmt.Errorf("%q is no duration such as 5s or PT5S", v[0])
 	}
+	if d > f.max {
+		return fmt.Errorf("%q is longer than %s", v[0], formatDuration(f.max))
+	}
 	*f.value = d
 	return nil
 }
-func (f *duration) get() []string {
-	s := f.value.String()
+func (f *duration) get() []string { return []string{formatDuration(*f.value)} }
+
+func formatDuration(d time.Duration) string {
+	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
 	}
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
 	}
-	return []string{s}
+	return s
 }
 
 // isoDuration is the part of ISO 8601 durations that has one length: days, hours, minutes and seconds.

@@ -1,28 +1,46 @@
 package bootstrap
 
+import "time"
+
 // key is one key of the configuration: its path, what it is for, and its field.
 type key struct {
 	path   string
 	doc    string // one line
 	field  func(*Config) field
-	secret bool // never printed
+	secret bool                 // never printed
+	file   func(*Config) string // of a key or certificate, nil where the value names none
+}
+
+// file is a key whose value names a file of keys or certificates.
+func file(path, doc string, value func(*Config) *string) key {
+	return key{path: path, doc: doc, file: func(c *Config) string { return *value(c) }, field: func(c *Config) field { return (*text)(value(c)) }}
 }
 
 // keys lists every key there is, in the order of the example file.
 func keys() []key {
 	return []key{
-		{path: "roles", doc: "what this process runs: all", field: func(c *Config) field { return &choices{&c.Roles, []string{"all"}} }},
+		{path: "roles", doc: "what this process runs: all, or sts (the token service alone)", field: func(c *Config) field { return &choices{&c.Roles, []string{RoleAll, RoleSTS}} }},
 		{path: "instance", doc: "name of this process in log file names; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 
 		{path: "http.addr", doc: "address the services listen on", field: func(c *Config) field { return (*text)(&c.HTTP.Addr) }},
 		{path: "http.public_url", doc: "scheme and host that contracts name, such as https://nsp.example; empty = those of the request", field: func(c *Config) field { return (*text)(&c.HTTP.PublicURL) }},
 		{path: "http.trusted_proxies", doc: "networks whose X-Forwarded-For is believed", field: func(c *Config) field { return (*prefixes)(&c.HTTP.TrustedProxies) }},
-		{path: "http.behind_proxy", doc: "a proxy in front ends TLS; production asks for it", field: func(c *Config) field { return (*truth)(&c.HTTP.BehindProxy) }},
+		{path: "http.behind_proxy", doc: "a proxy in front ends TLS; production asks for it, or for tls.cert", field: func(c *Config) field { return (*truth)(&c.HTTP.BehindProxy) }},
 		{path: "http.read_timeout", doc: "for the body of a request", field: func(c *Config) field { return positive(&c.HTTP.ReadTimeout) }},
 		{path: "http.call_timeout", doc: "for carrying a call out", field: func(c *Config) field { return positive(&c.HTTP.CallTimeout) }},
 
+		file("tls.cert", "certificate chain of the services (PEM); empty = plain HTTP. Its files are read again when they change", func(c *Config) *string { return &c.TLS.Cert }),
+		file("tls.key", "its private key (PEM)", func(c *Config) *string { return &c.TLS.Key }),
+		{path: "tls.client_auth", doc: "certificates of clients: none, request (a bad one is refused) or require", field: func(c *Config) field {
+			return &choice{&c.TLS.ClientAuth, []string{ClientAuthNone, ClientAuthRequest, ClientAuthRequire}}
+		}},
+		file("tls.client_ca", "authorities whose certificates clients may show (PEM)", func(c *Config) *string { return &c.TLS.ClientCA }),
+		{path: "tls.min_version", doc: "oldest TLS version: 1.2 or 1.3", field: func(c *Config) field { return &choice{&c.TLS.MinVersion, []string{"1.2", "1.3"}} }},
+
 		{path: "admin.addr", doc: "address of /livez, /readyz and /metrics; empty = none", field: func(c *Config) field { return (*text)(&c.Admin.Addr) }},
+		file("admin.tls.cert", "certificate chain of that address (PEM); empty = plain HTTP", func(c *Config) *string { return &c.Admin.TLS.Cert }),
+		file("admin.tls.key", "its private key (PEM)", func(c *Config) *string { return &c.Admin.TLS.Key }),
 
 		{path: "audit.output", doc: "file or stdout", field: func(c *Config) field { return &choice{&c.Audit.Output, []string{"file", "stdout"}} }},
 		{path: "audit.dir", doc: "folder of audit and access log; empty = <data_dir>/logs", field: func(c *Config) field { return (*text)(&c.Audit.Dir) }},
@@ -48,19 +66,58 @@ func keys() []key {
 		{path: "limits.in_flight", doc: "calls of one service at the same time", field: func(c *Config) field { return &number{&c.Limits.InFlight, 1, 100_000} }},
 		{path: "limits.queue", doc: "how long a call waits for its turn", field: func(c *Config) field { return positive(&c.Limits.Queue) }},
 		{path: "limits.memory", doc: "messages over 64KiB that are worked on at the same time, each rounded up to MiB; the next wait, unread, for http.call_timeout", field: func(c *Config) field { return &size{&c.Limits.Memory, 1} }},
+		{path: "limits.callers", doc: "how often one caller may call a service, such as {service: minlog2-registration, rate: 20/h, burst: 20}", field: func(c *Config) field { return (*callerLimits)(&c.Limits.Callers) }},
+		{path: "limits.failed_security_per_minute", doc: "refused credentials from one address after which its calls are turned away; 0 = no limit", field: func(c *Config) field { return &number{&c.Limits.FailedSecurity, 0, 1_000_000} }},
 
-		{path: "shutdown.drain_delay", doc: "how long a server that stops is not ready before it closes", field: func(c *Config) field { return &duration{&c.Shutdown.DrainDelay, 0} }},
+		{path: "shutdown.drain_delay", doc: "how long a server that stops is not ready before it closes", field: func(c *Config) field { return &duration{&c.Shutdown.DrainDelay, 0, longest} }},
 		{path: "shutdown.timeout", doc: "for the calls in progress to end", field: func(c *Config) field { return positive(&c.Shutdown.Timeout) }},
 
 		{path: "security.mode", doc: "development (with the test federation) or production; empty = development while all addresses are loopback", field: func(c *Config) field { return &choice{&c.Security.Mode, []string{"", Development, Production}} }},
 		{path: "security.development_anywhere", doc: "allows development on an address that others can reach", field: func(c *Config) field { return (*truth)(&c.Security.DevelopmentAnywhere) }},
-		{path: "security.trust_file", doc: "the keys that are trusted; empty = that of the test federation", field: func(c *Config) field { return (*text)(&c.Security.TrustFile) }},
+		file("security.trust_file", "the keys that are trusted; empty = that of the test federation", func(c *Config) *string { return &c.Security.TrustFile }),
 		{path: "security.min_rsa_bits", doc: "shortest key that is accepted", field: func(c *Config) field { return &number{&c.Security.MinRSABits, 2048, 4096} }},
+		{path: "security.administrators", doc: "who may administer, as role@cvr; empty = the sample administrator in development, nobody in production", field: func(c *Config) field { return (*administrators)(&c.Security.Administrators) }},
+		{path: "security.clock_skew", doc: "how far the clocks of issuers may be ahead", field: func(c *Config) field { return &duration{&c.Security.ClockSkew, 0, 5 * time.Minute} }},
+		{path: "security.cache_entries", doc: "signature values that RSA is not asked for again; 0 = none", field: func(c *Config) field { return &number{&c.Security.CacheEntries, 0, 1 << 20} }},
+		{path: "security.max_message", doc: "largest message of an operation that has no size of its own", field: func(c *Config) field { return &size{&c.Security.MaxMessage, 16 << 10} }},
+		{path: "security.hsuid.enabled", doc: "whether what systems with the grant hsuid say of their users counts", field: func(c *Config) field { return (*truth)(&c.Security.HSUID.Enabled) }},
+		{path: "security.event_retention", doc: "how long security events are kept", field: func(c *Config) field { return positive(&c.Security.EventRetention) }},
+
+		{path: "grants", doc: "organisations (CVR numbers, or * for all) by grant, laid in at the first start, such as {minlog.minlog1: [12345678]}; a name that is missing = * in development (hsuid: the sample portal), nobody in production", field: func(c *Config) field { return (*grantLists)(&c.Grants) }},
+
+		{path: "allowlist.nas.notify", doc: "networks that may publish without credential; topics: * or names, such as A|B", field: func(c *Config) field { return (*publishers)(&c.Allowlist.NASNotify) }},
+
+		{path: "session.lifetime", doc: "how long a session of a REST client lasts at most", field: func(c *Config) field { return upTo(24*time.Hour, &c.Session.Lifetime) }},
 
 		{path: "dgws.max_card_age", doc: "how long after its issue an ID card is accepted", field: func(c *Config) field { return positive(&c.DGWS.MaxCardAge) }},
 		{path: "dgws.min_level", doc: "lowest authentication level for registration: 3 or 4", field: func(c *Config) field { return &number{&c.DGWS.MinLevel, 3, 4} }},
+		{path: "dgws.fault_style", doc: "soap, or legacy (as DGWS 1.0 prints faults)", field: func(c *Config) field { return &choice{&c.DGWS.FaultStyle, []string{FaultStyleSOAP, FaultStyleLegacy}} }},
+		{path: "dgws.bind_card_to_tls", doc: "whether the ID card must name the certificate that its sender connects with: off or require", field: func(c *Config) field { return &choice{&c.DGWS.BindCardToTLS, []string{BindOff, BindRequire}} }},
+		{path: "dgws.resend.write", doc: "how long the answer to a write is kept for its message to come again", field: func(c *Config) field { return upTo(30*24*time.Hour, &c.DGWS.Resend.Write) }},
+		{path: "dgws.resend.max_bytes", doc: "largest answer that is kept", field: func(c *Config) field { return &size{&c.DGWS.Resend.MaxBytes, 1 << 10} }},
 
-		{path: "sts.card_lifetime", doc: "how long an ID card that the test token service issues is valid", field: func(c *Config) field { return positive(&c.STS.CardLifetime) }},
+		{path: "idws.timestamp_skew", doc: "how far the time of a message may be from ours", field: func(c *Config) field { return upTo(time.Hour, &c.IDWS.TimestampSkew) }},
+		{path: "idws.replay_window", doc: "how long the ids of messages are remembered; at least twice idws.timestamp_skew", field: func(c *Config) field { return upTo(24*time.Hour, &c.IDWS.ReplayWindow) }},
+		{path: "idws.audiences.minlog", doc: "audiences of tokens for MinLog", field: func(c *Config) field { return (*list)(&c.IDWS.Audiences.MinLog) }},
+		{path: "idws.audiences.consent", doc: "audiences of tokens for consent", field: func(c *Config) field { return (*list)(&c.IDWS.Audiences.Consent) }},
+		{path: "idws.audiences.fgvhr", doc: "audiences of tokens for resuscitation opt-out", field: func(c *Config) field { return (*list)(&c.IDWS.Audiences.FGVHR) }},
+		{path: "idws.audiences.wills", doc: "audiences of tokens for wills", field: func(c *Config) field { return (*list)(&c.IDWS.Audiences.Wills) }},
+		{path: "idws.sign_responses", doc: "whether answers are signed", field: func(c *Config) field { return (*truth)(&c.IDWS.SignResponses) }},
+		file("idws.key_file", "key that signs answers (PEM, PKCS #8); empty = that of the test federation in development", func(c *Config) *string { return &c.IDWS.KeyFile }),
+		file("idws.cert_file", "its certificate (PEM); empty = beside the key, ending in .pem", func(c *Config) *string { return &c.IDWS.CertFile }),
+
+		file("sts.key_file", "key that signs cards and tokens (PEM, PKCS #8; or PKCS #12); empty = that of the test federation in development", func(c *Config) *string { return &c.STS.KeyFile }),
+		{path: "sts.key_passphrase", doc: "opens a PKCS #12 file", secret: true, field: func(c *Config) field { return (*text)(&c.STS.KeyPassphrase) }},
+		file("sts.cert_file", "certificate of a PEM key; empty = beside the key, ending in .pem", func(c *Config) *string { return &c.STS.CertFile }),
+		file("sts.people_file", "who holds which certificate and is authorised to what (JSON); empty = that of the test federation in development", func(c *Config) *string { return &c.STS.PeopleFile }),
+		{path: "sts.issuer", doc: "name of the token service in cards and tokens", field: func(c *Config) field { return (*text)(&c.STS.Issuer) }},
+		{path: "sts.card_signature", doc: "rsa-sha256, or rsa-sha1 for clients that know no other", field: func(c *Config) field { return &choice{&c.STS.CardSignature, []string{"rsa-sha256", "rsa-sha1"}} }},
+		{path: "sts.card_lifetime", doc: "how long an ID card is valid", field: func(c *Config) field { return upTo(24*time.Hour, &c.STS.CardLifetime) }},
+		{path: "sts.token_lifetime", doc: "how long a token is valid", field: func(c *Config) field { return upTo(8*time.Hour, &c.STS.TokenLifetime) }},
+		{path: "sts.audiences", doc: "audiences that tokens are issued for; empty = all of idws.audiences", field: func(c *Config) field { return (*list)(&c.STS.Audiences) }},
+		{path: "sts.own_audiences", doc: "audiences of bootstrap tokens for us; empty = sts.issuer and those of the national token service", field: func(c *Config) field { return (*list)(&c.STS.OwnAudiences) }},
+		{path: "sts.allow_bearer", doc: "whether unsigned requests get a bearer token, which our services refuse; empty = in development", field: func(c *Config) field { return modal{&c.STS.AllowBearer} }},
+		{path: "sts.accept_sha1_requests", doc: "whether messages may be signed with rsa-sha1; empty = in development", field: func(c *Config) field { return modal{&c.STS.AcceptSHA1Requests} }},
 
 		{path: "store.driver", doc: "sqlite, or memory (development only)", field: func(c *Config) field { return &choice{&c.Store.Driver, drivers()} }},
 		{path: "store.dsn", doc: "database file; empty = <data_dir>/store.db", field: func(c *Config) field { return (*text)(&c.Store.DSN) }},
@@ -70,7 +127,7 @@ func keys() []key {
 		{path: "messagelog.key_secret", doc: "makes record keys that tell nobody the person; empty = generated and kept in <data_dir>/keys", secret: true, field: func(c *Config) field { return (*text)(&c.MessageLog.KeySecret) }},
 
 		{path: "minlog.max_bulk", doc: "entries of one registration", field: func(c *Config) field { return &number{&c.MinLog.MaxBulk, 1, 1000} }},
-		{path: "minlog.future_tolerance", doc: "how far in the future an access may end", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, 0} }},
+		{path: "minlog.future_tolerance", doc: "how far in the future an access may end", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, 0, longest} }},
 		{path: "minlog.max_period", doc: "the longest access", field: func(c *Config) field { return positive(&c.MinLog.MaxPeriod) }},
 		{path: "minlog.retention_years", doc: "calendar years that are shown", field: func(c *Config) field { return &number{&c.MinLog.RetentionYears, 1, 100} }},
 		{path: "minlog.blocked_cvr", doc: "organisations that may not register", field: func(c *Config) field { return (*list)(&c.MinLog.BlockedCVR) }},

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,6 +24,8 @@ type places struct {
 	queue   time.Duration // how long a call waits for its turn
 	patient time.Duration // how long a large message waits for its memory
 	entered func(service string) (left func())
+
+	draining atomic.Bool
 }
 
 func newPlaces(services []string, c *Config, entered func(service string) (left func())) *places {
@@ -34,8 +37,14 @@ func newPlaces(services []string, c *Config, entered func(service string) (left 
 	return p
 }
 
+// drain has no further call enter.
+func (p *places) drain() { p.draining.Store(true) }
+
 // enter implements soap.Deps.Enter. Who waits is served in the order of arrival.
 func (p *places) enter(ctx context.Context, service string, size int64) (leave func(), err error) {
+	if p.draining.Load() {
+		return nil, soap.ErrDraining
+	}
 	calls := p.calls[service]
 	if !acquire(ctx, calls, 1, p.queue) {
 		return nil, soap.ErrOverloaded

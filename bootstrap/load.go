@@ -223,33 +223,102 @@ func (l *loader) isGroup(path string) bool {
 
 // scalars returns the texts of a value whose YAML type fits the kind.
 func scalars(k kind, n *yaml.Node) ([]string, error) {
-	if k == listKind {
-		if n.Kind != yaml.SequenceNode {
-			return nil, errors.New("want a list")
-		}
-		values := []string{}
-		for _, item := range n.Content {
-			v, err := scalars(textKind, item)
-			if err != nil {
-				return nil, err
-			}
-			values = append(values, v[0])
-		}
-		return values, nil
+	switch k {
+	case listKind:
+		return each(n, func(item *yaml.Node) ([]string, error) { return scalars(textKind, item) })
+	case recordsKind:
+		return each(n, recordText)
+	case mapKind:
+		return mapTexts(n)
 	}
 	if n.Kind != yaml.ScalarNode {
 		return nil, errors.New("want one value")
 	}
 	included := n.Tag == "!!str" && strings.HasPrefix(n.Value, "${")
 	switch {
-	case k == boolKind && n.Tag != "!!bool" && !included:
+	case k == switchKind && n.Tag == "!!str" && n.Value == "":
+	case (k == boolKind || k == switchKind) && n.Tag != "!!bool" && !included:
 		return nil, errors.New("want true or false")
 	case k == intKind && n.Tag != "!!int" && !included:
 		return nil, errors.New("want a whole number")
-	case k == textKind && n.Tag != "!!str" && n.Tag != "!!int":
+	case k == textKind && n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float":
 		return nil, errors.New("want a text")
 	}
 	return []string{n.Value}, nil
+}
+
+// each returns the texts of all items of the list n.
+func each(n *yaml.Node, texts func(*yaml.Node) ([]string, error)) ([]string, error) {
+	if n.Kind != yaml.SequenceNode {
+		return nil, errors.New("want a list")
+	}
+	values := []string{}
+	for _, item := range n.Content {
+		v, err := texts(item)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v...)
+	}
+	return values, nil
+}
+
+// mapTexts returns name=value for each value of each list of a mapping, and name= for an empty list.
+func mapTexts(n *yaml.Node) ([]string, error) {
+	return members(n, func(name string, value *yaml.Node) ([]string, error) {
+		values, err := scalars(listKind, value)
+		if err != nil {
+			return nil, err
+		}
+		if len(values) == 0 {
+			values = []string{""}
+		}
+		for i, v := range values {
+			values[i] = name + "=" + v
+		}
+		return values, nil
+	})
+}
+
+// recordText returns the members of a mapping as one text; several values of a member are joined by "|".
+func recordText(n *yaml.Node) ([]string, error) {
+	texts, err := members(n, func(name string, value *yaml.Node) ([]string, error) {
+		var values []string
+		var err error
+		if value.Kind == yaml.SequenceNode {
+			values, err = scalars(listKind, value)
+		} else {
+			values, err = scalars(textKind, value)
+		}
+		text := name + "=" + strings.Join(values, "|")
+		if err == nil && strings.ContainsAny(text, " \t\r\n,") {
+			err = errors.New("blanks and commas are not possible here")
+		}
+		return []string{text}, err
+	})
+	return []string{strings.Join(texts, " ")}, err
+}
+
+// members returns the texts of all members of a mapping.
+func members(n *yaml.Node, texts func(name string, value *yaml.Node) ([]string, error)) ([]string, error) {
+	if n.Kind != yaml.MappingNode {
+		return nil, errors.New("want names with their values")
+	}
+	seen := map[string]bool{}
+	all := []string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i].Value
+		if seen[name] {
+			return nil, fmt.Errorf("%q is there twice", name)
+		}
+		seen[name] = true
+		values, err := texts(name, n.Content[i+1])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, values...)
+	}
+	return all, nil
 }
 
 // readEnviron reads the variables NSPD_<path>, upper case with "_" for "."; other underscores may be left out.
@@ -290,7 +359,7 @@ func (l *loader) readFlags(flags []Setting) {
 
 // split cuts a list at its commas; another value stays as it is.
 func (l *loader) split(path, value string) []string {
-	if l.kinds[path] != listKind {
+	if !l.kinds[path].many() {
 		return []string{value}
 	}
 	values := []string{}

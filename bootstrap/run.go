@@ -21,6 +21,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/telemetry"
+	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/ports"
@@ -40,9 +41,10 @@ const (
 
 // Started tells where a server listens.
 type Started struct {
-	Addr, Admin string // host:port; Admin is "" without an admin listener
-	Paths       []string
-	Federation  string // folder of the test federation, "" in production
+	Addr, Admin   string // host:port; Admin is "" without an admin listener
+	TLS, AdminTLS bool   // whether they speak TLS
+	Paths         []string
+	Federation    string // folder of the test federation, "" in production
 }
 
 // Options are what a server takes from its surroundings. The zero Options are those of the program.
@@ -59,6 +61,8 @@ type Options struct {
 	WrapUnits      func(ports.UnitOfWork) ports.UnitOfWork
 	WrapMessageLog func(ports.MessageLog) ports.MessageLog
 	WrapLogStore   func(ports.LogStore) ports.LogStore
+	WrapReplies    func(ports.ReplyStore) ports.ReplyStore
+	WrapSeen       func(ports.SeenStore) ports.SeenStore
 	// Services returns further services, whose callers are admitted by their ID card.
 	Services func(profile soap.Profile) []Mount
 }
@@ -74,7 +78,16 @@ type server struct {
 	auditFile  *auditlog.File // nil where the audit log is a stream
 	access     *auditlog.Access
 	trust      *trust.Source
+	grants     *admitting.Grants
 	federation *devfed.Federation // nil in production
+	production *production        // nil in development
+	tls        *tlsListener       // nil without TLS, like the next
+	adminTLS   *tlsListener
+	reloading  *reloading
+	places     *places
+	rates      *callerRates
+	failures   *failures
+	events     *eventLog
 	metrics    *telemetry.Metrics
 	health     *telemetry.Health
 	consumer   *logkeeping.Consumer
@@ -119,8 +132,10 @@ func (o Options) complete() Options {
 
 // serve listens, runs what goes on beside the calls, and stops in order when ctx ends.
 func (s *server) serve(ctx context.Context) error {
-	if err := logkeeping.EnsureTopic(context.WithoutCancel(ctx), s.stores.topics, s.consumer.Topic, s.consumer.Spec); err != nil {
-		return &ResourceError{err}
+	if s.consumer != nil {
+		if err := logkeeping.EnsureTopic(context.WithoutCancel(ctx), s.stores.topics, s.consumer.Topic, s.consumer.Spec); err != nil {
+			return &ResourceError{err}
+		}
 	}
 	var listening net.ListenConfig
 	listener, err := listening.Listen(context.WithoutCancel(ctx), "tcp", s.cfg.HTTP.Addr)
@@ -130,12 +145,15 @@ func (s *server) serve(ctx context.Context) error {
 	calls, breakOff := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer breakOff(nil)
 	main := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.closing(s.handler), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return calls }, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if s.tls != nil {
+		main.TLSConfig = s.tls.config()
 	}
 	servers := []*http.Server{main}
 	listeners := []net.Listener{listener}
-	started := Started{Addr: listener.Addr().String(), Paths: s.paths}
+	started := Started{Addr: listener.Addr().String(), Paths: s.paths, TLS: s.tls != nil, AdminTLS: s.adminTLS != nil}
 	if s.cfg.Admin.Addr != "" {
 		admin, err := listening.Listen(context.WithoutCancel(ctx), "tcp", s.cfg.Admin.Addr)
 		if err != nil {
@@ -144,10 +162,14 @@ func (s *server) serve(ctx context.Context) error {
 		}
 		started.Admin = admin.Addr().String()
 		listeners = append(listeners, admin)
-		servers = append(servers, &http.Server{
+		server := &http.Server{
 			Handler: s.health.Admin(s.metrics, s.audit.Ready), ReadTimeout: adminListeners, WriteTimeout: adminListeners, MaxHeaderBytes: maxHeader,
 			ErrorLog: main.ErrorLog,
-		})
+		}
+		if s.adminTLS != nil {
+			server.TLSConfig = s.adminTLS.config()
+		}
+		servers = append(servers, server)
 	}
 	if s.federation != nil {
 		started.Federation = s.federation.Dir
@@ -156,7 +178,7 @@ func (s *server) serve(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	var beside sync.WaitGroup
-	for _, work := range []func(context.Context){s.consumer.Run, s.trim, s.reload} {
+	for _, work := range s.background() {
 		beside.Go(func() { work(background) })
 	}
 	defer beside.Wait()
@@ -165,7 +187,11 @@ func (s *server) serve(ctx context.Context) error {
 	broken := make(chan error, len(servers))
 	for i, server := range servers {
 		beside.Go(func() {
-			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+			serve := server.Serve
+			if server.TLSConfig != nil {
+				serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+			}
+			if err := serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
 				broken <- err
 			}
 		})
@@ -186,6 +212,7 @@ func (s *server) serve(ctx context.Context) error {
 func (s *server) stop(servers []*http.Server, drain time.Duration, breakOff context.CancelCauseFunc) error {
 	s.log.Info("stopping", "drain", drain)
 	s.health.Drain()
+	s.places.drain()
 	time.Sleep(drain)
 	inTime, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Timeout)
 	defer cancel()
@@ -226,24 +253,39 @@ func (s *server) trim(ctx context.Context) {
 	}
 }
 
-// reload reads the trust files again, every half minute and when asked to; when asked to, the audit log is opened anew too.
-func (s *server) reload(ctx context.Context) {
-	tick := time.NewTicker(trustInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-s.opt.Reload:
-			if s.auditFile != nil {
-				if err := s.auditFile.Reopen(); err != nil {
-					s.log.ErrorContext(ctx, "audit log cannot be opened anew", "error", err)
-				}
-			}
-		case <-ctx.Done():
-			return
-		}
-		if err := s.trust.Reload(ctx); err != nil {
-			s.log.ErrorContext(ctx, "trust files cannot be read; what was trusted before stays", "error", err)
-		}
+// background returns what goes on beside the calls, each until its context ends.
+func (s *server) background() []func(context.Context) {
+	work := []func(context.Context){
+		s.events.run,
+		func(ctx context.Context) {
+			every(trustInterval, func(tick <-chan time.Time) { s.reloading.run(ctx, tick, s.opt.Reload) })
+		},
+		func(ctx context.Context) {
+			p := &purging{now: s.opt.Now, log: s.log, stores: map[string]ports.Purger{
+				"replies": s.stores.replies, "message ids": s.stores.seen, "sessions": s.stores.session, "security events": s.stores.events,
+			}}
+			every(purgeInterval, func(tick <-chan time.Time) { p.run(ctx, tick) })
+		},
 	}
+	if s.consumer != nil {
+		work = append(work, s.consumer.Run, s.trim)
+	}
+	return work
+}
+
+// every runs work with a clock that ticks.
+func every(interval time.Duration, work func(tick <-chan time.Time)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	work(tick.C)
+}
+
+// closing has connections end with the call that they carry once the server stops.
+func (s *server) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.places.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -89,6 +91,7 @@ func testConfig(t *testing.T, dir string, more ...Setting) Config {
 // running is a server under test.
 type running struct {
 	url, admin string
+	paths      []string
 	log        *logBuffer
 	shut       context.CancelFunc
 	ended      chan error
@@ -103,7 +106,7 @@ func startServer(t *testing.T, cfg Config, opt Options) *running {
 	go func() { r.ended <- Run(ctx, cfg, opt) }()
 	select {
 	case at := <-ready:
-		r.url, r.admin = "http://"+at.Addr, "http://"+at.Admin
+		r.url, r.admin, r.paths = "http://"+at.Addr, "http://"+at.Admin, at.Paths
 	case err := <-r.ended:
 		cancel()
 		t.Fatalf("the server ended: %v\n%s", err, r.log)
@@ -116,6 +119,14 @@ func (r *running) stop() error {
 	r.shut()
 	http.DefaultClient.CloseIdleConnections()
 	return <-r.ended
+}
+
+func discardLog() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
+
+// logs waits until the server has logged text.
+func (r *running) logs(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), text) }, 5*time.Second, time.Millisecond, "%s", r.log)
 }
 
 func fetch(t *testing.T, method, url, body string) (int, string) {
@@ -224,21 +235,6 @@ func TestRunFails(t *testing.T) {
 		err := run(t, testConfig(t, dir))
 		require.Error(t, err)
 		assert.Equal(t, ExitResource, ExitCode(err))
-	})
-	t.Run("production", func(t *testing.T) {
-		production := []Setting{{Key: "security.mode", Value: "production"}, {Key: "http.behind_proxy", Value: "true"}}
-		empty := filepath.Join(t.TempDir(), "trust.yaml")
-		require.NoError(t, os.WriteFile(empty, []byte("anchors: []\n"), 0o600))
-		dir := dataDir(t)
-		for file, want := range map[string]string{
-			empty: "no anchor",
-			filepath.Join(dir, "federation", "trust.yaml"): "test federation",
-			"/nowhere/at/all.yaml":                         "no such file",
-		} {
-			err := run(t, testConfig(t, dir, append(production, Setting{Key: "security.trust_file", Value: file})...))
-			require.ErrorContains(t, err, want)
-			assert.Equal(t, ExitConfig, ExitCode(err))
-		}
 	})
 }
 

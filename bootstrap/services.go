@@ -19,13 +19,16 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/application/logkeeping"
-	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/ports"
 )
 
 // consumedFor is how long records that were consumed stay in the embedded message log.
 const consumedFor = 24 * time.Hour
+
+// Publishers is the list of client addresses that may publish without credential (allowlist.nas.notify).
+const Publishers = "nas.notify"
 
 // Mount is a SOAP service and the path it is served at.
 type Mount = minlogws.Mount
@@ -85,36 +88,36 @@ func (s *server) withCardRules(operations []soap.Operation) []soap.Operation {
 	return ruled
 }
 
-// tokenService builds the test token service.
-func (s *server) tokenService(federation devfed.Federation) ([]Mount, error) {
-	signer, err := trust.OpenSigner(federation.SigningKeys())
+// tokenService builds the token service.
+func (s *server) tokenService(signer *trust.Signer) ([]Mount, error) {
+	c := &s.cfg.STS
+	people, err := trust.OpenPeople(c.PeopleFile)
 	if err != nil {
-		return nil, err
-	}
-	people, err := trust.OpenPeople(federation.PeopleFile())
-	if err != nil {
-		return nil, err
+		return nil, &ConfigError{[]error{s.cfg.problem("sts.people_file", err.Error())}}
 	}
 	handler := &stsws.Handler{
 		Tokens: &federating.TokenService{Certificates: &trust.Holders{Source: s.trust}, People: people, Trail: admitting.Trail{}, Now: s.opt.Now,
-			Issuer: devfed.STSIssuer, Lifetime: s.cfg.STS.CardLifetime},
+			Issuer: c.Issuer, Lifetime: c.CardLifetime},
 		Signer: signer, Now: s.opt.Now,
 	}
 	service := handler.Service()
 	return []Mount{{Path: stsws.PathNew, Service: service}, {Path: stsws.Path, Service: service}}, nil
 }
 
+// gate returns the gate that every call goes through.
+func (s *server) gate() *admitting.Gate {
+	return &admitting.Gate{
+		Audit: s.audit, Units: s.stores.units, Grants: s.grants.Has, Replies: s.stores.replies, Seen: s.stores.seen, Now: s.opt.Now, Log: s.log,
+	}
+}
+
 // mount returns the handler of all services, of their health, and in development of the federation's certificates.
 func (s *server) mount(mounts []Mount) http.Handler {
-	var services []string
-	for _, m := range mounts {
-		services = append(services, m.Service.Name)
-	}
 	deps := soap.Deps{
-		Gate: &admitting.Gate{Audit: s.audit, Units: s.stores.units, Now: s.opt.Now, Log: s.log},
+		Gate: s.gate(),
 		Now:  s.opt.Now, NewID: s.opt.NewID, Log: s.log, PublicURL: s.cfg.HTTP.PublicURL, TrustedProxies: s.cfg.HTTP.TrustedProxies,
 		ReadTimeout: s.cfg.HTTP.ReadTimeout, CallTimeout: s.cfg.HTTP.CallTimeout,
-		Enter: newPlaces(services, &s.cfg, s.metrics.InFlight).enter, Observe: s.observe,
+		Enter: s.places.enter, Screen: s.failures.screen, Limit: s.rates.limit, Refused: s.events.add, Observe: s.observe,
 	}
 	e := echo.New()
 	routers := map[string]http.Handler{}
@@ -163,8 +166,14 @@ func (s *server) observe(_ context.Context, o soap.Observed) {
 	if s.access != nil {
 		s.access.Log(audit.Entry{Route: o.Component, Notes: o.Notes, Access: o.Access})
 	}
+	if o.Outcome == soap.Refused {
+		s.failures.refused(o.Addr, o.Fault)
+	}
+	if o.Component == audit.STS && o.Outcome == soap.OK {
+		s.metrics.Issued(o.Operation)
+	}
 	s.metrics.Call(telemetry.Call{
-		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause,
+		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause, Replayed: o.Replayed || error(o.Fault) == ports.ErrSeen,
 		Duration: o.Access.Duration, Security: o.Access.Stats.SecurityRequest, Request: o.Access.ReqSize, Response: o.Access.ResSize,
 	})
 }

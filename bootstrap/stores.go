@@ -16,6 +16,11 @@ type stores struct {
 	log     ports.MessageLog
 	topics  ports.TopicAdmin
 	entries ports.LogStore
+	replies ports.ReplyStore
+	seen    ports.SeenStore
+	grants  ports.GrantStore
+	session ports.SessionStore
+	events  ports.SecurityEvents
 	ping    func(context.Context) error
 	close   func() error
 }
@@ -35,11 +40,18 @@ func openSQLite(ctx context.Context, c *Config, now func() time.Time, log *slog.
 	if err != nil {
 		return stores{}, err
 	}
-	return stores{db.Units(), db.MessageLog(), db.Topics(), db.LogStore(), db.Ping, db.Close}, nil
+	m := memory.New(now)
+	return stores{
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: m.Replies(), seen: m.Seen(),
+		grants: m.Grants(), session: m.Sessions(), events: m.SecurityEvents(), ping: db.Ping, close: db.Close,
+	}, nil
 }
 
 func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
 	db := memory.New(now)
-	return stores{db.Units(), db.MessageLog(), db.Topics(), db.LogStore(),
-		func(context.Context) error { return nil }, func() error { return nil }}, nil
+	return stores{
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(),
+		grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
+		ping: func(context.Context) error { return nil }, close: func() error { return nil },
+	}, nil
 }

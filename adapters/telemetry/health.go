@@ -27,6 +27,7 @@ type Alarm func(context.Context) ([]string, error)
 type Health struct {
 	Checks    []Check
 	Alarms    []Alarm
+	Warnings  []Alarm       // alarms that the server can go on with for long: those who ask whether it is ready are told too
 	Threshold int           // failures in a row that make a check failed
 	Cache     time.Duration // how old a result may be
 	Timeout   time.Duration // of one probe
@@ -98,7 +99,13 @@ func (h *Health) alarms(ctx context.Context) []string {
 			lines = append(lines, h.Checks[i].Name+": "+h.Checks[i].Failure)
 		}
 	}
-	for _, alarm := range h.Alarms {
+	return append(append(lines, h.ask(ctx, h.Alarms)...), h.ask(ctx, h.Warnings)...)
+}
+
+// ask returns what the alarms tell.
+func (h *Health) ask(ctx context.Context, alarms []Alarm) []string {
+	var lines []string
+	for _, alarm := range alarms {
 		probe, cancel := context.WithTimeout(ctx, h.Timeout)
 		found, err := alarm(probe)
 		cancel()
@@ -152,7 +159,11 @@ func (h *Health) Admin(m *Metrics, ready func(context.Context) error) http.Handl
 		case ready(r.Context()) != nil:
 			answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "not ready\n")
 		default:
-			answerLines(w, true, []string{statusOK})
+			lines := []string{statusOK}
+			for _, warning := range h.ask(r.Context(), h.Warnings) {
+				lines = append(lines, "warning: "+warning)
+			}
+			answerLines(w, true, lines)
 		}
 	})
 	mux.Handle("GET "+PathMetrics, m.Handler())

@@ -24,6 +24,9 @@ type Metrics struct {
 	faults           *prometheus.CounterVec
 	refusals         *prometheus.CounterVec
 	securityDuration *prometheus.HistogramVec
+	replays          *prometheus.CounterVec
+	rateLimited      *prometheus.CounterVec
+	issued           *prometheus.CounterVec
 
 	auditLines  *prometheus.CounterVec
 	auditAppend prometheus.Histogram
@@ -65,6 +68,9 @@ func NewMetrics(b Build) *Metrics {
 	m.faults = counter(metricFaults, "Faults by their code.", "service", "code")
 	m.refusals = counter(metricRefusals, "Calls that security refused.", "service", "reason")
 	m.securityDuration = histogram(metricSecurityDuration, "Time to parse and verify a message.", secondsBuckets(), "step")
+	m.replays = counter(metricReplays, "Messages that came again.", "service")
+	m.rateLimited = counter(metricRateLimited, "Calls that were turned away because their caller made too many.", "limit")
+	m.issued = counter(metricSTSIssued, "Cards and tokens that the token service issued.", "kind")
 	m.auditLines = counter(metricAuditLines, "Lines handed to the audit log.", "category", "result")
 	m.auditAppend = single(metricAuditAppend, "Time until an audit line was durable.", secondsBuckets())
 	m.produce = histogram(metricProduce, "Time to append to the message log.", secondsBuckets(), "topic")
@@ -86,6 +92,7 @@ type Call struct {
 	Outcome            string // ok, fault, refused, limited, audit_failed, timeout
 	FaultCode          string // what the caller was told, "" for a good answer
 	Reason             string // why security refused, else ""
+	Replayed           bool   // the message came again
 	Duration, Security time.Duration
 	Request, Response  int64 // octets
 }
@@ -106,6 +113,23 @@ func (m *Metrics) Call(c Call) {
 	if c.Reason != "" {
 		m.refusals.WithLabelValues(service, c.Reason).Inc()
 	}
+	if c.Replayed {
+		m.replays.WithLabelValues(service).Inc()
+	}
+}
+
+// RateLimited counts a call that one of the limits turned away.
+func (m *Metrics) RateLimited(limit string) { m.rateLimited.WithLabelValues(limit).Inc() }
+
+// Issued counts what an operation of the token service issued.
+func (m *Metrics) Issued(kind string) { m.issued.WithLabelValues(cmp.Or(kind, other)).Inc() }
+
+// CertificateExpiry shows when the TLS certificate of a listener ends.
+func (m *Metrics) CertificateExpiry(listener string, ends func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Namespace: prefix, Name: metricCertificateEnd, Help: "When the TLS certificate ends, in Unix time.",
+			ConstLabels: prometheus.Labels{"listener": listener}},
+		func() float64 { return float64(ends().Unix()) }))
 }
 
 // InFlight counts a call of service as in progress until the returned function is called.
@@ -127,9 +151,17 @@ func (m *Metrics) AuditFree(octets func() int64) {
 
 // AccessDropped shows how many access lines were lost.
 func (m *Metrics) AccessDropped(lines func() int64) {
+	m.count(metricAccessDropped, "Access lines that were not written.", lines)
+}
+
+// EventsDropped shows how many security events were lost.
+func (m *Metrics) EventsDropped(events func() int64) {
+	m.count(metricEventsDropped, "Security events that were not stored; the application log has them.", events)
+}
+
+func (m *Metrics) count(name, help string, value func() int64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(
-		prometheus.CounterOpts{Namespace: prefix, Name: metricAccessDropped, Help: "Access lines that were not written."},
-		func() float64 { return float64(lines()) }))
+		prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help}, func() float64 { return float64(value()) }))
 }
 
 // Lag is how many records of a partition wait for the consumer.

@@ -24,6 +24,17 @@ const (
 	metricMinLogEntries    = "minlog_entries_total"
 	metricMinLogBulk       = "minlog_bulk_size"
 	metricMinLogEndToEnd   = "minlog_end_to_end_seconds"
+	metricReplays          = "replays_total"
+	metricRateLimited      = "ratelimited_total"
+	metricSTSIssued        = "sts_issued_total"
+	metricCertificateEnd   = "tls_certificate_expiry_timestamp_seconds"
+	metricEventsDropped    = "security_events_dropped_total"
+)
+
+// The limits of ratelimited_total.
+const (
+	LimitCaller         = "caller"
+	LimitFailedSecurity = "failed_security"
 )
 
 // other stands for a label value that is not known.

@@ -69,7 +69,12 @@ func TestMetrics(t *testing.T) {
 	log.err = errors.New("full")
 	require.Error(t, measured.Append(t.Context(), e))
 	m.Call(telemetry.Call{Service: "s", Operation: "o", Outcome: "ok", Duration: 2 * time.Millisecond, Security: time.Millisecond, Request: 9000, Response: 10})
-	m.Call(telemetry.Call{Service: "s", Outcome: "refused", FaultCode: "invalid_signature", Reason: "digest"})
+	m.Call(telemetry.Call{Service: "s", Outcome: "refused", FaultCode: "invalid_signature", Reason: "digest", Replayed: true})
+	m.RateLimited(telemetry.LimitCaller)
+	m.Issued("Issue")
+	m.CertificateExpiry("service", func() time.Time { return time.Unix(1795000000, 0) })
+	m.CertificateExpiry("admin", func() time.Time { return time.Unix(1796000000, 0) })
+	m.EventsDropped(func() int64 { return 7 })
 	done := m.InFlight("s")
 	m.AuditFree(func() int64 { return 5 })
 	m.AccessDropped(func() int64 { return 6 })
@@ -100,6 +105,10 @@ func TestMetrics(t *testing.T) {
 		`nspd_faults_total{code="invalid_signature",service="s"} 1`,
 		`nspd_security_refusals_total{reason="digest",service="s"} 1`,
 		`nspd_calls_in_flight{service="s"} 1`,
+		`nspd_replays_total{service="s"} 1`, `nspd_ratelimited_total{limit="caller"} 1`, `nspd_sts_issued_total{kind="Issue"} 1`,
+		`nspd_tls_certificate_expiry_timestamp_seconds{listener="service"} 1.795e+09`,
+		`nspd_tls_certificate_expiry_timestamp_seconds{listener="admin"} 1.796e+09`,
+		`nspd_security_events_dropped_total 7`,
 		`nspd_audit_lines_total{category="dk.sds.nsp.audit.log.minlog2",result="ok"} 1`,
 		`nspd_audit_lines_total{category="dk.sds.nsp.audit.log.minlog2",result="failed"} 1`,
 		`nspd_audit_append_seconds_count 2`,
@@ -191,9 +200,17 @@ func TestHealth(t *testing.T) {
 	lag, alarm = []string{"consumer: far behind"}, errors.New("cause")
 	expect("/alarm", 500, "Names: not reachable\nan alarm cannot be asked; the log tells why\nconsumer: far behind\n")
 
+	lag, alarm, names = nil, nil, nil
+	now = now.Add(5 * time.Second)
+	h.Warnings = []telemetry.Alarm{func(context.Context) ([]string, error) { return []string{"trust files cannot be read"}, nil }}
+	expect("/alarm", 500, "trust files cannot be read\n")
+	code, body := get(t, h.Admin(telemetry.NewMetrics(telemetry.Build{}), func(context.Context) error { return nil }), "/readyz")
+	assert.Equal(t, 200, code, "it goes on with what it has")
+	assert.Equal(t, "OK\nwarning: trust files cannot be read\n", body)
+
 	var ready error
 	admin := h.Admin(telemetry.NewMetrics(telemetry.Build{}), func(context.Context) error { return ready })
-	code, _ := get(t, admin, "/readyz")
+	code, _ = get(t, admin, "/readyz")
 	assert.Equal(t, 200, code)
 	ready = errors.New("no")
 	code, _ = get(t, admin, "/readyz")
@@ -204,7 +221,7 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, 503, code)
 	code, _ = get(t, admin, "/livez")
 	assert.Equal(t, 200, code)
-	code, body := ask("/status")
+	code, body = ask("/status")
 	assert.Equal(t, 500, code)
 	assert.Contains(t, body, "Server : ERROR shutting down\n")
 }

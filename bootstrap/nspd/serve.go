@@ -51,9 +51,16 @@ func watchSignals() (context.Context, <-chan struct{}) {
 	return ctx, reload
 }
 
+func scheme(tls bool) string {
+	if tls {
+		return "https://"
+	}
+	return "http://"
+}
+
 // welcome tells who started the server what to do with it.
 func welcome(w io.Writer, at bootstrap.Started) {
-	base := "http://" + at.Addr
+	base := scheme(at.TLS) + at.Addr
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nOpenNSP is ready at %s\n\n", base)
 	fmt.Fprintf(&b, "  Register accesses   %s%s\n", base, minlogws.PathRegistration)
@@ -64,7 +71,7 @@ func welcome(w io.Writer, at bootstrap.Started) {
 	}
 	b.WriteString("  Contracts           ?wsdl behind each address\n")
 	if at.Admin != "" {
-		fmt.Fprintf(&b, "  Health, metrics     http://%s/readyz, /metrics\n", at.Admin)
+		fmt.Fprintf(&b, "  Health, metrics     %s%s/readyz, /metrics\n", scheme(at.AdminTLS), at.Admin)
 	}
 	if at.Federation != "" {
 		fmt.Fprintf(&b, "\nTEST FEDERATION: this server trusts sample keys in %s. It is for development only.\n", at.Federation)

@@ -103,6 +103,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	flags := map[string]string{
 		"data_dir": dir, "http.addr": "127.0.0.1:0", "admin.addr": "127.0.0.1:0", "store.driver": o.Store, "shutdown.drain_delay": "0s",
 		"minlog.consumer.batch_wait": "50ms", "access.delay": "1s", "health.cache": "1ms", "health.failure_threshold": "1",
+		"limits.failed_security_per_minute": "0", // a test may refuse as much as it likes while time stands still
 	}
 	for k, v := range o.Set {
 		flags[k] = v

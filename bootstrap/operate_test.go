@@ -1,0 +1,349 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/domain/identity"
+)
+
+// answerOf sends a request; header are names and values in turn.
+func answerOf(t *testing.T, c *http.Client, method, url, content string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(content))
+	require.NoError(t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := c.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp, string(got)
+}
+
+func TestRunTLS(t *testing.T) {
+	own, clients := newAuthority(t, "Server CA"), newAuthority(t, "Client CA")
+	folder := tlsFolder{t.TempDir()}
+	issue := func(serial int64, ends time.Time) {
+		cert, key := own.issue(t, serial, pkix.Name{CommonName: "server"}, ends)
+		folder.pair(t, cert, key)
+	}
+	issue(1, time.Now().AddDate(1, 0, 0))
+	folder.put(t, "clients.pem", clients.pem())
+	dir, reload := dataDir(t), make(chan struct{})
+	s := startServer(t, testConfig(t, dir,
+		Setting{Key: "tls.cert", Value: folder.path("server.pem")}, Setting{Key: "tls.key", Value: folder.path("server.key")},
+		Setting{Key: "tls.client_auth", Value: "require"}, Setting{Key: "tls.client_ca", Value: folder.path("clients.pem")},
+		Setting{Key: "admin.tls.cert", Value: folder.path("server.pem")}, Setting{Key: "admin.tls.key", Value: folder.path("server.key")},
+	), Options{Reload: reload})
+	url, admin := strings.Replace(s.url, "http:", "https:", 1), strings.Replace(s.admin, "http:", "https:", 1)
+	client := func() *http.Client { return httpsClient(t, own, clients.client(t)) }
+	ask := func(method, url, content string, header ...string) (*http.Response, string) {
+		t.Helper()
+		return answerOf(t, client(), method, url, content, header...)
+	}
+	alarm := url + "/minlog2-registration/alarm"
+
+	t.Run("OC-39 serial in the call", func(t *testing.T) {
+		resp, _ := ask("POST", url+"/minlog2-registration/RegisterService", "<", "X-NSI-ClientCVR", "99999902")
+		assert.Equal(t, 2, resp.ProtoMajor)
+		line, err := os.ReadFile(filepath.Join(dir, "logs", "audit.test.log"))
+		require.NoError(t, err)
+		assert.Contains(t, string(line), `"X-NSI-SubjectSerialNumber":"CVR:99999901-FID:1008"`)
+		assert.Contains(t, string(line), `"X-NSI-ClientCVR":"99999901"`, "of the certificate, not of the header")
+		assert.Contains(t, string(line), `"protocol":"https"`)
+	})
+	t.Run("OC-39 no certificate, wrong CA", func(t *testing.T) {
+		for _, shown := range []*tls.Certificate{nil, newAuthority(t, "Client CA").client(t)} {
+			_, err := httpsClient(t, own, shown).Get(alarm)
+			require.Error(t, err)
+		}
+	})
+	t.Run("the admin listener asks for no certificate", func(t *testing.T) {
+		resp, body := answerOf(t, httpsClient(t, own, nil), "GET", admin+"/metrics", "")
+		assert.Equal(t, 200, resp.StatusCode)
+		assert.Contains(t, body, `nspd_tls_certificate_expiry_timestamp_seconds{listener="service"}`)
+		assert.Contains(t, body, `nspd_tls_certificate_expiry_timestamp_seconds{listener="admin"}`)
+	})
+	t.Run("OC-39 files replaced, then garbage", func(t *testing.T) {
+		issue(2, time.Now().AddDate(0, 0, 5))
+		reload <- struct{}{}
+		s.logs(t, "new TLS files are in use")
+		require.Eventually(t, func() bool { // the admin listener is second
+			resp, _ := ask("GET", admin+"/livez", "")
+			return resp.TLS.PeerCertificates[0].SerialNumber.Int64() == 2
+		}, 5*time.Second, time.Millisecond)
+		resp, body := ask("GET", alarm, "")
+		assert.EqualValues(t, 2, resp.TLS.PeerCertificates[0].SerialNumber.Int64())
+		assert.Equal(t, 500, resp.StatusCode)
+		assert.Contains(t, body, "TLS certificate of the service listener ends ")
+		folder.put(t, "server.pem", []byte("garbage"))
+		reload <- struct{}{}
+		reload <- struct{}{} // the first one is over
+		resp, body = ask("GET", alarm, "")
+		assert.EqualValues(t, 2, resp.TLS.PeerCertificates[0].SerialNumber.Int64(), "the old pair is kept")
+		assert.Contains(t, body, "TLS files of the service listener cannot be used")
+		resp, body = answerOf(t, httpsClient(t, own, nil), "GET", admin+"/readyz", "")
+		assert.Equal(t, 200, resp.StatusCode)
+		assert.Contains(t, body, "warning: TLS files of the service listener cannot be used")
+		assert.LessOrEqual(t, strings.Count(s.log.String(), "TLS files cannot be used"), 2, "it is logged once for each listener")
+	})
+	require.NoError(t, s.stop())
+
+	t.Run("files that cannot be used stop the start", func(t *testing.T) {
+		cfg := testConfig(t, dataDir(t), Setting{Key: "tls.cert", Value: folder.path("server.pem")}, Setting{Key: "tls.key", Value: folder.path("server.key")})
+		err := Run(t.Context(), cfg, Options{Stderr: io.Discard})
+		require.ErrorContains(t, err, "tls.cert: read TLS files of the service listener: the certificate and the key cannot be read")
+		assert.Equal(t, ExitConfig, ExitCode(err))
+	})
+}
+
+func TestRoleSTS(t *testing.T) {
+	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "roles", Value: RoleSTS}), Options{})
+	for path, want := range map[string]int{
+		"/sts/services/NewSecurityTokenService?wsdl": 200, "/sts/status": 200, "/sts/alarm": 200,
+		"/minlog2-registration/RegisterService?wsdl": 404, "/minlog2-registration/status": 404, "/minlog2-lookup/LookupService?wsdl": 404,
+	} {
+		code, body := fetch(t, "GET", s.url+path, "")
+		assert.Equal(t, want, code, "%s: %s", path, body)
+	}
+	require.NoError(t, s.stop())
+}
+
+// byHeader admits everybody as a system of the organisation in the header X-Test-Org.
+type byHeader struct{ soap.Profile }
+
+func (byHeader) Admit(_ context.Context, env *soap.Envelope, _ *soap.Operation) (identity.Caller, error) {
+	return identity.Caller{
+		Kind: identity.System, Org: identity.Organisation{CVR: env.HTTP.Header.Get("X-Test-Org")}, SystemName: "EPJ",
+		Credential: identity.Credential{Scheme: identity.DGWS},
+	}, nil
+}
+
+func TestRateLimits(t *testing.T) {
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	close(release)
+	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "limits.callers", Value: "service=test rate=20/h"},
+		Setting{Key: "limits.failed_security_per_minute", Value: "5"}), Options{
+		Services: func(p soap.Profile) []Mount {
+			mounts := waiting(entered, release)(p)
+			op := &mounts[0].Service.Operations[0]
+			op.Policy.Schemes, mounts[0].Service.Profile = []identity.Scheme{identity.DGWS}, byHeader{p}
+			return mounts
+		},
+	})
+	call := func(cvr string) (*http.Response, string) {
+		return answerOf(t, http.DefaultClient, "POST", s.url+"/test/wait", waitMessage, "X-Test-Org", cvr)
+	}
+	t.Run("OC-38 the 21st call of an hour", func(t *testing.T) {
+		for i := range 20 {
+			resp, body := call("99999901")
+			require.Equal(t, 200, resp.StatusCode, "call %d: %s", i+1, body)
+		}
+		resp, body := call("99999901")
+		assert.Equal(t, 500, resp.StatusCode)
+		assert.Contains(t, body, "Too many calls from this caller.")
+		assert.Contains(t, body, "processing_problem")
+		assert.NotEmpty(t, resp.Header.Get("Retry-After"))
+		resp, _ = call("99999902")
+		assert.Equal(t, 200, resp.StatusCode, "another organisation")
+	})
+	t.Run("bad credentials from one address", func(t *testing.T) {
+		refused := 0
+		for range 8 {
+			_, body := answerOf(t, http.DefaultClient, "POST", s.url+"/minlog2-registration/RegisterService", "<")
+			if strings.Contains(body, "Too many calls from this caller.") {
+				refused++
+			}
+		}
+		assert.Equal(t, 3, refused, "after five of them")
+	})
+	_, metrics := fetch(t, "GET", s.admin+"/metrics", "")
+	assert.Contains(t, metrics, `nspd_ratelimited_total{limit="caller"} 1`)
+	assert.Contains(t, metrics, `nspd_ratelimited_total{limit="failed_security"} 3`)
+	assert.NotContains(t, s.log.String(), `"cause":"processing_problem"`, "a limit is no security event")
+	require.NoError(t, s.stop())
+
+	t.Run("a limit of a service that does not exist", func(t *testing.T) {
+		err := Run(t.Context(), testConfig(t, dataDir(t), Setting{Key: "limits.callers", Value: "service=minlog rate=20/h"}), Options{Stderr: io.Discard})
+		require.ErrorContains(t, err, `limits.callers: there is no service "minlog"`)
+		assert.Equal(t, ExitConfig, ExitCode(err))
+	})
+}
+
+func TestInFlight(t *testing.T) {
+	const slow, places = 300, 256
+	entered, release := make(chan struct{}, slow), make(chan struct{})
+	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "limits.queue", Value: "300ms"}), Options{Services: waiting(entered, release)})
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: slow}}
+	defer client.CloseIdleConnections()
+	var served, overloaded atomic.Int64
+	var calls sync.WaitGroup
+	for range slow {
+		calls.Go(func() {
+			resp, err := client.Post(s.url+"/test/wait", "text/xml", strings.NewReader(waitMessage))
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			switch {
+			case resp.StatusCode == 200:
+				served.Add(1)
+			case strings.Contains(string(body), "Too many calls in progress.") && resp.Header.Get("Retry-After") != "":
+				overloaded.Add(1)
+			}
+		})
+	}
+	t.Run("OC-37 300 slow calls", func(t *testing.T) {
+		require.Eventually(t, func() bool { return overloaded.Load() == slow-places }, 20*time.Second, time.Millisecond, "those that found no place in time are told so")
+		assert.Zero(t, served.Load())
+		close(release)
+		calls.Wait()
+		assert.EqualValues(t, places, served.Load())
+		code, _ := fetch(t, "POST", s.url+"/test/wait", waitMessage)
+		assert.Equal(t, 200, code, "slots come back")
+	})
+	require.NoError(t, s.stop())
+}
+
+func TestDraining(t *testing.T) {
+	entered, release := make(chan struct{}, 9), make(chan struct{})
+	close(release)
+	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "shutdown.drain_delay", Value: "2s"}), Options{Services: waiting(entered, release)})
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	resp, _ := answerOf(t, client, "POST", s.url+"/test/wait", waitMessage)
+	require.Equal(t, 200, resp.StatusCode)
+	assert.False(t, resp.Close)
+	s.shut()
+	require.Eventually(t, func() bool {
+		code, _ := fetch(t, "GET", s.admin+"/readyz", "")
+		return code == 503
+	}, 5*time.Second, time.Millisecond)
+	t.Run("OC-25 a new call on a connection that was kept", func(t *testing.T) {
+		require.Eventually(t, func() bool { // readiness ends just before
+			resp, _ := answerOf(t, client, "GET", s.url+"/test/wait?wsdl", "")
+			return resp.Close
+		}, time.Second, time.Millisecond)
+		resp, body := answerOf(t, client, "POST", s.url+"/test/wait", waitMessage)
+		assert.Equal(t, 500, resp.StatusCode)
+		assert.Contains(t, body, "The service is shutting down.")
+		assert.Contains(t, body, "processing_problem")
+		assert.True(t, resp.Close, "Connection: close")
+	})
+	client.CloseIdleConnections()
+	require.NoError(t, s.stop())
+	_, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	assert.Error(t, err, "the listener is closed")
+}
+
+// drops is a body that comes an octet at a time, without end.
+type drops struct{ stop <-chan struct{} }
+
+func (d drops) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(20 * time.Millisecond):
+		p[0] = ' '
+		return 1, nil
+	case <-d.stop:
+		return 0, io.EOF
+	}
+}
+
+func TestSlowBody(t *testing.T) {
+	own := newAuthority(t, "Server CA")
+	cert, key := own.issue(t, 1, pkix.Name{CommonName: "server"}, time.Now().AddDate(1, 0, 0))
+	folder := tlsFolder{t.TempDir()}
+	folder.pair(t, cert, key)
+	for name, more := range map[string][]Setting{
+		"HTTP/1.1": nil,
+		"HTTP/2":   {{Key: "tls.cert", Value: folder.path("server.pem")}, {Key: "tls.key", Value: folder.path("server.key")}},
+	} {
+		t.Run("SA-36 slow body is cut, "+name, func(t *testing.T) {
+			s := startServer(t, testConfig(t, dataDir(t), append(more, Setting{Key: "http.read_timeout", Value: "200ms"})...), Options{})
+			client, url := httpsClient(t, own, nil), s.url
+			if more != nil {
+				url = strings.Replace(url, "http:", "https:", 1)
+			}
+			stop := make(chan struct{})
+			started := time.Now()
+			resp, err := client.Post(url+"/minlog2-registration/RegisterService", "text/xml", drops{stop})
+			if err == nil {
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				assert.Contains(t, string(body), "The message could not be read.")
+				assert.Contains(t, string(body), "syntax_error")
+			}
+			assert.Less(t, time.Since(started), 5*time.Second)
+			close(stop)
+			client.CloseIdleConnections()
+			require.NoError(t, s.stop())
+		})
+	}
+}
+
+// TestMetricLabels: no label may carry a person, a message or a caller, so the labels there are, and their values, are all known.
+func TestMetricLabels(t *testing.T) {
+	entered, release := make(chan struct{}, 9), make(chan struct{})
+	close(release)
+	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "limits.failed_security_per_minute", Value: "8"}), Options{Services: waiting(entered, release)})
+	for range 5 {
+		fetch(t, "POST", s.url+"/test/wait", waitMessage)
+		for _, path := range s.paths {
+			fetch(t, "POST", s.url+path, strings.ReplaceAll(waitMessage, "Wait", "Secret0108501234"))
+			fetch(t, "POST", s.url+path, "<0108501234")
+		}
+	}
+	_, text := fetch(t, "GET", s.admin+"/metrics", "")
+	require.NoError(t, s.stop())
+
+	word := `[a-z][a-z0-9_-]*`
+	known := map[string]string{
+		"service": `minlog2-(registration|lookup|lookupid)|sts|test|security-api`, "operation": `other|[A-Z][A-Za-z0-9]*`,
+		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": word, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
+		"category": `dk\.sds\.nsp\.audit\.log\.[a-z0-9/]+`, "result": `ok|failed|added|duplicate`, "topic": `minlog\.registrations\.v1`,
+		"partition": `\d+`, "le": `[0-9.e+]+|\+Inf`, "version": `.*`, "commit": `.*`, "goversion": `go.*`, "limit": `caller|failed_security`,
+		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`,
+	}
+	seen := map[string]bool{}
+	sample := regexp.MustCompile(`(?m)^(nspd_[a-z_]+)(?:\{(.*)\})? `)
+	label := regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
+	for _, m := range sample.FindAllStringSubmatch(text, -1) {
+		seen[m[1]] = true
+		for _, l := range label.FindAllStringSubmatch(m[2], -1) {
+			assert.Regexp(t, fmt.Sprintf("^(%s)$", known[l[1]]), l[2], "%s{%s}", m[1], l[1])
+		}
+	}
+	assert.NotContains(t, text, "0108501234")
+	t.Run("OC-23 every metric there is something to tell of", func(t *testing.T) {
+		for _, name := range []string{
+			"build_info", "calls_total", "call_duration_seconds_count", "call_request_bytes_sum", "call_response_bytes_sum", "calls_in_flight",
+			"faults_total", "security_refusals_total", "security_duration_seconds_count", "ratelimited_total", "audit_lines_total",
+			"audit_append_seconds_count", "audit_writable", "audit_free_bytes", "access_dropped_total", "security_events_dropped_total", "messagelog_lag",
+		} {
+			assert.True(t, seen["nspd_"+name], "%s in %v", name, slices.Sorted(maps.Keys(seen)))
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// reloading reads again what may change under a running server. Files that cannot be used replace nothing. Safe for concurrent use.
+type reloading struct {
+	trust     func(context.Context) error // reads the trust files again
+	listeners []*tlsListener
+	reopen    func() error // opens the audit log anew; nil = there is none to open
+	log       *slog.Logger
+
+	mu   sync.Mutex
+	told map[string]string // what was logged last, by what it is about; "" = all is well
+}
+
+const trustFailed = "trust files cannot be read; what was trusted before stays"
+
+// run looks for changes at each tick; when asked it opens the audit log anew too. It ends with ctx.
+func (r *reloading) run(ctx context.Context, tick <-chan time.Time, asked <-chan struct{}) {
+	for {
+		select {
+		case <-tick:
+		case <-asked:
+			if r.reopen != nil {
+				if err := r.reopen(); err != nil {
+					r.log.ErrorContext(ctx, "audit log cannot be opened anew", "error", err)
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
+		_ = r.readTrust(ctx) // it is logged, and the alarm tells of it
+		for _, l := range r.listeners {
+			changed, err := l.reload()
+			r.tell(ctx, l.name, "TLS files cannot be used; those before stay", err)
+			if changed {
+				r.log.InfoContext(ctx, "new TLS files are in use", "listener", l.name, "ends", l.ends())
+			}
+		}
+	}
+}
+
+// readTrust reads the trust files again.
+func (r *reloading) readTrust(ctx context.Context) error {
+	err := r.trust(ctx)
+	r.tell(ctx, trustFailed, trustFailed, err)
+	return err
+}
+
+// tell logs err once, until it is another.
+func (r *reloading) tell(ctx context.Context, about, text string, err error) {
+	now := ""
+	if err != nil {
+		now = err.Error()
+	}
+	r.mu.Lock()
+	if r.told == nil {
+		r.told = map[string]string{}
+	}
+	before := r.told[about]
+	r.told[about] = now
+	r.mu.Unlock()
+	if now != "" && now != before {
+		r.log.ErrorContext(ctx, text, "error", err)
+	}
+}
+
+// warnings is a telemetry.Alarm.
+func (r *reloading) warnings(context.Context) ([]string, error) {
+	var lines []string
+	r.mu.Lock()
+	if r.told[trustFailed] != "" {
+		lines = append(lines, trustFailed)
+	}
+	r.mu.Unlock()
+	for _, l := range r.listeners {
+		lines = append(lines, l.warnings()...)
+	}
+	return lines, nil
+}
