@@ -18,6 +18,7 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/xml/c14n"
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/federating"
 )
@@ -32,13 +33,23 @@ type Credential struct {
 	User             *federating.User // nil asks for a system card
 }
 
-// Client asks a token service for ID cards.
+// Client asks a token service for ID cards and tokens.
 type Client struct {
-	URL   string
-	HTTP  *http.Client // nil = http.DefaultClient
-	Now   func() time.Time
-	NewID func() string // id of a card
-	SHA1  bool          // sign with rsa-sha1, as the clients in use do
+	URL    string
+	HTTP   *http.Client // nil = http.DefaultClient
+	Now    func() time.Time
+	NewID  func() string // id of a card, or UUID of a message
+	SHA1   bool          // sign with rsa-sha1, as the clients in use do
+	SOAP12 bool
+}
+
+// envelope opens an envelope and declares soap, wsse and wsu.
+func (c *Client) envelope(w *xmlout.Writer) {
+	space := nsSOAP
+	if c.SOAP12 {
+		space = nsSOAP12
+	}
+	w.Start("soap:Envelope", "xmlns:soap", space, "xmlns:wsse", auth.NSSecurity, "xmlns:wsu", auth.NSUtility)
 }
 
 // Issued is a card that a token service issued. The client does not verify it: that is for the service it is shown to.
@@ -75,7 +86,7 @@ func (c *Client) Request(cred Credential) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign ID card request: %w", err)
 	}
-	return writeRequest(signed, cred.SystemName, now), nil
+	return c.writeRequest(signed, cred.SystemName, now), nil
 }
 
 // Issue asks for a card. A refusal is a *soap.Fault.

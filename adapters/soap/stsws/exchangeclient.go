@@ -69,13 +69,10 @@ func (c *Client) ExchangeRequest(x Exchange) ([]byte, error) {
 		action: ActionExchange, messageID: prefixUUID + c.NewID(), created: c.Now(),
 		body: func(w *xmlout.Writer) { x.write(w, prefixUUID+c.NewID()) },
 	}
-	start := func(w *xmlout.Writer) {
-		w.Start("soap:Envelope", "xmlns:soap", nsSOAP, "xmlns:wsse", auth.NSSecurity, "xmlns:wsu", auth.NSUtility)
-	}
 	if x.Key == nil {
-		return message.signed(start, nil)
+		return message.signed(c.envelope, nil)
 	}
-	return message.signed(start, &xmldsig.Signer{
+	return message.signed(c.envelope, &xmldsig.Signer{
 		SHA1: c.SHA1, Certificate: x.Certificate.Raw,
 		Sign: func(hash crypto.Hash, digest []byte) ([]byte, error) {
 			return rsa.SignPKCS1v15(rand.Reader, x.Key, hash, digest)

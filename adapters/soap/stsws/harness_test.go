@@ -1,6 +1,8 @@
 package stsws_test
 
 import (
+	"crypto/sha1" //nolint:gosec // OCESCertHash is SHA-1 by its definition
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -141,4 +143,11 @@ func (s *server) fault(t *testing.T, cred stsws.Credential) *soap.Fault {
 	var fault *soap.Fault
 	require.ErrorAs(t, err, &fault)
 	return fault
+}
+
+func base64Of(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
+
+func certHashOf(der []byte) string {
+	sum := sha1.Sum(der) //nolint:gosec // OCESCertHash is SHA-1 by its definition
+	return base64Of(sum[:])
 }

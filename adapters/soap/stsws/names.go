@@ -22,9 +22,10 @@ func UnsupportedPaths() []string {
 // Action is the SOAPAction of an issue request; clients also send none.
 const Action = "Issue"
 
-// Namespaces of SOAP 1.1, WS-Trust (February 2005) and WS-Addressing (August 2004).
+// Namespaces of SOAP, WS-Trust (February 2005) and WS-Addressing (August 2004).
 const (
 	nsSOAP       = "http://schemas.xmlsoap.org/soap/envelope/"
+	nsSOAP12     = "http://www.w3.org/2003/05/soap-envelope"
 	nsTrust      = "http://schemas.xmlsoap.org/ws/2005/02/trust"
 	nsAddressing = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 )

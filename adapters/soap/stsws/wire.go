@@ -216,9 +216,9 @@ func writeAnswer(w *xmlout.Writer, card []byte, issuer, contextID string) {
 }
 
 // writeRequest writes the message that asks for a card, given the self-signed one.
-func writeRequest(card []byte, issuer string, created time.Time) []byte {
+func (c *Client) writeRequest(card []byte, issuer string, created time.Time) []byte {
 	var w xmlout.Writer
-	w.Start("soap:Envelope", "xmlns:soap", nsSOAP, "xmlns:wsse", auth.NSSecurity, "xmlns:wsu", auth.NSUtility)
+	c.envelope(&w)
 	w.Start("soap:Header")
 	w.Start("wsse:Security")
 	w.Start("wsu:Timestamp")
