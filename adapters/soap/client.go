@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws"
+	"github.com/opennsp/nsp/adapters/auth/idws"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 )
 
@@ -20,6 +21,9 @@ const maxAnswer = 16 << 20
 type Client struct {
 	URL  string
 	HTTP *http.Client // nil = http.DefaultClient
+	// Check is asked about each answer before it is read, and an answer it returns an error for is not believed. A fault that is not signed
+	// (idws.ErrUnsigned) is told all the same: it has no effect. nil = every answer is believed.
+	Check func(t *xmltree.Tree) error
 }
 
 // Response is a good answer. Release its Tree when it was read.
@@ -34,6 +38,7 @@ type Response struct {
 type Fault struct {
 	Status      int    // HTTP status
 	FaultCode   string // faultcode or Code/Value, prefix included
+	Subcode     string // Code/Subcode/Value, "" in SOAP 1.1
 	FaultString string // faultstring or Reason/Text
 	Actor       string // faultactor
 	Code        string // medcom:FaultCode in the detail, "" if there is none
@@ -73,7 +78,7 @@ func (c *Client) Call(ctx context.Context, action string, envelope []byte) (*Res
 	if err != nil {
 		return nil, fmt.Errorf("read answer of %s: %w", c.URL, err)
 	}
-	answer, err := readAnswer(raw, resp.StatusCode)
+	answer, err := c.readAnswer(raw, resp.StatusCode)
 	if err != nil && !errors.As(err, new(*Fault)) {
 		err = fmt.Errorf("read answer of %s (HTTP status %d): %w", c.URL, resp.StatusCode, err)
 	}
@@ -82,7 +87,7 @@ func (c *Client) Call(ctx context.Context, action string, envelope []byte) (*Res
 
 var errAnswer = errors.New("not a SOAP answer")
 
-func readAnswer(raw []byte, status int) (*Response, error) {
+func (c *Client) readAnswer(raw []byte, status int) (*Response, error) {
 	t, err := xmltree.Parse(raw, xmltree.DefaultLimits(maxAnswer))
 	if err != nil {
 		return nil, err
@@ -95,7 +100,14 @@ func readAnswer(raw []byte, status int) (*Response, error) {
 		return nil, errAnswer
 	}
 	child := t.First(body)
-	if t.Is(child, space, "Fault") {
+	isFault := t.Is(child, space, "Fault")
+	if c.Check != nil {
+		if err := c.Check(t); err != nil && !(isFault && errors.Is(err, idws.ErrUnsigned)) {
+			t.Release()
+			return nil, err
+		}
+	}
+	if isFault {
 		defer t.Release()
 		f := readFault(t, child, space)
 		f.Status, f.Raw = status, raw
@@ -116,7 +128,9 @@ func readFault(t *xmltree.Tree, fault xmltree.Node, space string) *Fault {
 	}
 	detail := t.Child(fault, "", "detail")
 	if space == nsSOAP12 {
-		f.FaultCode = text(t.Child(t.Child(fault, space, "Code"), space, "Value"))
+		code := t.Child(fault, space, "Code")
+		f.FaultCode = text(t.Child(code, space, "Value"))
+		f.Subcode = text(t.Child(t.Child(code, space, "Subcode"), space, "Value"))
 		f.FaultString = text(t.Child(t.Child(fault, space, "Reason"), space, "Text"))
 		detail = t.Child(fault, space, "Detail")
 	} else {

@@ -13,6 +13,8 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +24,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/idws"
+	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
@@ -36,6 +41,13 @@ import (
 
 // clock is the instant of the committed samples.
 var clock = time.Date(2026, 11, 21, 10, 5, 30, 0, time.UTC)
+
+// Keys of IDWS: the token service, who holds tokens, the service that answers.
+var (
+	tokenService = sync.OnceValue(func() *idwstest.Key { return idwstest.NewKey(2048, "Test STS") })
+	portal       = sync.OnceValue(func() *idwstest.Key { return idwstest.NewKey(2048, "Test portal") })
+	service      = sync.OnceValue(func() *idwstest.Key { return idwstest.NewKey(2048, "Test service") })
+)
 
 // federation is one key pair for all tests of the package.
 var federation = sync.OnceValue(func() *dgwstest.Federation { return dgwstest.New(2048) })
@@ -93,7 +105,24 @@ func (u *units) Run(ctx context.Context, work, seal func(context.Context) error)
 var (
 	_ ports.AuditLog   = (*auditLog)(nil)
 	_ ports.UnitOfWork = (*units)(nil)
+	_ ports.SeenStore  = seen{}
 )
+
+// seen is a replay store.
+type seen map[[32]byte]map[string]bool
+
+func (s seen) Mark(_ context.Context, signer [32]byte, id string, _ time.Time) error {
+	if s[signer] == nil {
+		s[signer] = map[string]bool{}
+	}
+	if s[signer][id] {
+		return ports.ErrSeen
+	}
+	s[signer][id] = true
+	return nil
+}
+
+func (s seen) Purge(context.Context, time.Time, int) (bool, error) { return true, nil }
 
 // harness is a router with one write and one read operation, on fakes.
 type harness struct {
@@ -111,6 +140,11 @@ type harness struct {
 	callers  []identity.Caller
 	observed []soap.Observed
 	events   []audit.Refusal
+	lists    map[string]allowlist.List
+	bind     bool // credentials to the TLS connection
+	proxies  []netip.Prefix
+	signer   ports.Signer
+	unsigned bool // answers of IDWS
 	last     *httptest.ResponseRecorder
 	router   *soap.Router
 }
@@ -119,7 +153,7 @@ func newHarness() *harness { return trusting(federation().Anchor) }
 
 func trusting(anchors ...trust.Anchor) *harness {
 	return &harness{
-		now: clock, audit: &auditLog{}, units: &units{}, log: &bytes.Buffer{}, anchors: anchors,
+		signer: service().Signer(), now: clock, audit: &auditLog{}, units: &units{}, log: &bytes.Buffer{}, anchors: anchors,
 		policy: admitting.Policy{
 			Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System, identity.Professional}, MinLevel: 3,
 		},
@@ -135,8 +169,12 @@ func (h *harness) build() *soap.Router {
 	id := 0
 	newID := func() string { id++; return fmt.Sprintf("a-%d", id) }
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	trusted := dgwstest.Trust(append(slices.Clone(h.anchors), tokenService().Anchor())...)
 	schemes := &auth.Schemes{
-		DGWS:           &dgws.Verifier{Trust: dgwstest.Trust(h.anchors...), Now: now, MinRSABits: h.minBits},
+		DGWS:           &dgws.Verifier{Trust: trusted, Now: now, MinRSABits: h.minBits},
+		IDWS:           &idws.Verifier{Trust: trusted, Now: now},
+		Lists:          h.lists,
+		BindToTLS:      h.bind,
 		Administrators: []auth.Administrator{{Role: "NspAdministrator", CVR: "99999902"}, {Role: "", CVR: "99999902"}},
 	}
 	read := h.policy
@@ -152,10 +190,13 @@ func (h *harness) build() *soap.Router {
 			WSDL:  []byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><address location="{{address}}"/></definitions>`),
 			Files: map[string][]byte{"session.xsd": []byte(`<schema xmlns="http://www.w3.org/2001/XMLSchema"/>`)},
 		},
-		Profile: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID, LegacyFaults: h.legacy},
+		Profile: &soap.NSP{
+			DGWS: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID, LegacyFaults: h.legacy},
+			IDWS: &soap.IDWS{Schemes: schemes, Signer: h.signer, Unsigned: h.unsigned, Now: now, NewID: newID, Log: logger},
+		},
 	}, soap.Deps{
-		Gate: &admitting.Gate{Audit: h.audit, Units: h.units, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger,
-		ReadTimeout: h.timeout, CallTimeout: h.call,
+		Gate: &admitting.Gate{Audit: h.audit, Units: h.units, Seen: seen{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger,
+		TrustedProxies: h.proxies, ReadTimeout: h.timeout, CallTimeout: h.call,
 		Observe: func(_ context.Context, o soap.Observed) { h.observed = append(h.observed, o) },
 		Refused: func(r audit.Refusal) { h.events = append(h.events, r) },
 	})

@@ -3,6 +3,7 @@ package idwstest
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"errors"
 	"math/big"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/domain/trust"
+	"github.com/opennsp/nsp/ports"
 )
 
 // Issuer is the name of the token service, Audience the service that tokens are for.
@@ -69,6 +72,27 @@ func (k *Key) SPKI() [32]byte {
 func (k *Key) Anchor() trust.Anchor {
 	spki := must(x509.ParseCertificate(k.Certificate)).RawSubjectPublicKeyInfo
 	return trust.Anchor{ID: "test", Uses: []trust.Use{trust.Token}, Issuers: []string{Issuer}, Key: spki, SPKI: sha256.Sum256(spki)}
+}
+
+// Signer returns the key as the one that signs answers, and nothing else.
+func (k *Key) Signer() ports.Signer { return signer{k} }
+
+type signer struct{ key *Key }
+
+var _ ports.Signer = signer{}
+
+func (s signer) Certificate(use trust.Use) *x509.Certificate {
+	if use != trust.Service {
+		return nil
+	}
+	return must(x509.ParseCertificate(s.key.Certificate))
+}
+
+func (s signer) Sign(_ context.Context, use trust.Use, hash crypto.Hash, digest []byte) ([]byte, error) {
+	if use != trust.Service {
+		return nil, errors.New("idwstest: the key signs answers alone")
+	}
+	return s.key.Sign(hash, digest)
 }
 
 // Attribute is one attribute of a token. XML stands in the value as it is, instead of Value.
