@@ -115,7 +115,9 @@ func (s *Signature) TokenCertificate() (der []byte, ok bool) {
 	return s.decode(nil, token)
 }
 
-func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) { return AppendDER(dst, s.tree, n) }
+func (s *Signature) decode(dst []byte, n xmltree.Node) ([]byte, bool) {
+	return AppendDER(dst, s.tree, n)
+}
 
 // AppendDER appends the certificate that n holds in base64, at most 8 KiB of DER, to dst. It is a hint, not a proof of anything.
 func AppendDER(dst []byte, t *xmltree.Tree, n xmltree.Node) (der []byte, ok bool) {

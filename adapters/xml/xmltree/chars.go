@@ -22,6 +22,7 @@ const (
 	startChar = 1 << iota // may begin a name
 	nameChar              // may stand in a name
 	space                 // white space
+	nameEnds              // may follow a name in a start tag
 )
 
 var class = func() (c [256]uint8) {
@@ -32,7 +33,10 @@ var class = func() (c [256]uint8) {
 		c[b] = nameChar
 	}
 	c['_'], c['-'], c['.'] = startChar|nameChar, nameChar, nameChar
-	c[' '], c['\t'], c['\n'], c['\r'] = space, space, space, space
+	for _, b := range " \t\n\r" {
+		c[b] = space | nameEnds
+	}
+	c['>'], c['/'], c['='] = nameEnds, nameEnds, nameEnds
 	return c
 }()
 
@@ -52,20 +56,19 @@ func inRanges(r rune, ranges [][2]rune) bool {
 	return false
 }
 
-const spaces, highs = 0x2020202020202020, 0x8080808080808080
-
 // survey checks that every octet of src belongs to a character that XML allows, wherever it stands. bad is the offset of one that does
 // not, or -1. control tells that there are octets below 0x20: tabs and line ends.
 func survey(src []byte) (control bool, bad int) {
-	var above, below uint64
+	var above uint64
 	i := 0
-	for ; i+32 <= len(src); i += 32 {
+	for ; i < len(src)-31; i += 32 {
 		b := (*[32]byte)(src[i:])
 		w0, w1 := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])
 		w2, w3 := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
 		above |= w0 | w1 | w2 | w3
-		if ((w0-spaces)&^w0|(w1-spaces)&^w1|(w2-spaces)&^w2|(w3-spaces)&^w3)&highs != 0 {
-			below = 1
+		// Octets below 0x20 have the high bit in the difference; some of those above 0x7F have it too.
+		if ((w0-spaces)|(w1-spaces)|(w2-spaces)|(w3-spaces))&highs != 0 && below(w0)|below(w1)|below(w2)|below(w3) != 0 {
+			control = true
 			if !lineForm(w0) || !lineForm(w1) || !lineForm(w2) || !lineForm(w3) {
 				return true, i + badControl(b[:])
 			}
@@ -74,16 +77,16 @@ func survey(src []byte) (control bool, bad int) {
 	for k, b := range src[i:] {
 		above |= uint64(b)
 		if b < ' ' {
-			below = 1
+			control = true
 			if class[b]&space == 0 {
 				return true, i + k
 			}
 		}
 	}
 	if above&highs != 0 {
-		return below != 0, badRune(src)
+		return control, badRune(src)
 	}
-	return below != 0, -1
+	return control, -1
 }
 
 // lineForm reports whether the octets of w below 0x20 are tabs and line ends.

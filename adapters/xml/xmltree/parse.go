@@ -2,9 +2,7 @@ package xmltree
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
-	"math/bits"
 	"unicode/utf8"
 )
 
@@ -79,7 +77,11 @@ func (t *Tree) body(i int) error {
 	cur := None
 	for {
 		if i < len(src) && src[i] != '<' {
-			end, plain := t.textEnd(i)
+			end := textMark(src, i, i+nearText)
+			plain := !w.cr
+			if end >= len(src) || src[end] != '<' {
+				end, plain = t.longText(i, end)
+			}
 			if w.nodes--; !plain || cur == None || w.nodes < 0 {
 				if err := t.text(cur, i, end); err != nil {
 					return err
@@ -112,10 +114,8 @@ func (t *Tree) body(i int) error {
 			if i, err = t.startTag(cur, i); err != nil {
 				return err
 			}
-			cur = Node(len(t.elems) - 1)
-			if e := &t.elems[cur]; e.Flags&EmptyTag != 0 {
-				t.leave(cur, e)
-				cur = e.Parent
+			if n := len(t.elems) - 1; t.elems[n].End == 0 {
+				cur = Node(n)
 			}
 			continue
 		}
@@ -134,21 +134,13 @@ func (t *Tree) body(i int) error {
 	return nil
 }
 
-// ones has a one in each octet.
-const ones = 0x0101010101010101
+// nearText is how many octets of text are looked at before the next tag is searched for with longer strides.
+const nearText = 64
 
-// zeros returns the high bit of the lowest octet of w that is zero, and perhaps of octets above it.
-func zeros(w uint64) uint64 { return (w - ones) &^ w & highs }
-
-// textEnd returns the offset of the next '<' from i, or the length of src. plain tells that no '&', '>' or CR stands before it.
-func (t *Tree) textEnd(i int) (end int, plain bool) {
-	const short = 64
+// longText returns the offset of the next '<', or the length of src, for text that begins at i and holds no '<' before end. plain tells that
+// there is no '&', '>' or CR in it.
+func (t *Tree) longText(i, end int) (next int, plain bool) {
 	src := t.src
-	near := src[:min(i+short, len(src))]
-	end = nextOf(near, i, '<', '&', '>')
-	if end < len(near) && src[end] == '<' {
-		return end, !t.work.cr
-	}
 	if n := bytes.IndexByte(src[end:], '<'); n >= 0 {
 		end += n
 	} else {
@@ -156,20 +148,6 @@ func (t *Tree) textEnd(i int) (end int, plain bool) {
 	}
 	raw := src[i:end]
 	return end, !t.work.cr && bytes.IndexByte(raw, '&') < 0 && bytes.IndexByte(raw, '>') < 0
-}
-
-// nextOf returns the offset of the next of three octets from i, or the length of src.
-func nextOf(src []byte, i int, a, b, c byte) int {
-	wa, wb, wc := uint64(a)*ones, uint64(b)*ones, uint64(c)*ones
-	for ; i+8 <= len(src); i += 8 {
-		w := binary.LittleEndian.Uint64(src[i:])
-		if found := zeros(w^wa) | zeros(w^wb) | zeros(w^wc); found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
-		}
-	}
-	for ; i < len(src) && src[i] != a && src[i] != b && src[i] != c; i++ {
-	}
-	return i
 }
 
 // text takes the octets between two tags.
@@ -252,7 +230,7 @@ func (t *Tree) declared(cur Node, i int) (int, error) {
 	return i + end, nil
 }
 
-// endTag takes the end tag of cur at i.
+// endTag takes the end tag of cur at i. It returns the offset past its '>'.
 func (t *Tree) endTag(cur Node, i int) (int, error) {
 	src, e := t.src, &t.elems[cur]
 	n := int(e.NameLen())
@@ -270,99 +248,84 @@ func (t *Tree) endTag(cur Node, i int) (int, error) {
 		e.Flags |= EndForm
 	}
 	e.Close, e.End = uint32(i), uint32(k+1)
-	if cur == t.work.header && k+1 > t.work.headerEnd {
-		return 0, fail(Limit, i, "SOAP Header larger than allowed")
-	}
-	t.leave(cur, e)
-	return k + 1, nil
-}
-
-// same reports whether the n octets at i and at j are the same.
-func same(src []byte, i, j, n int) bool {
-	if n > 16 || n < 8 {
-		return string(src[i:i+n]) == string(src[j:j+n])
-	}
-	a, b := src[i:i+n], src[j:j+n]
-	return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
-		binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
-}
-
-// leave ends element n.
-func (t *Tree) leave(n Node, e *Element) {
 	e.Last = Node(len(t.elems) - 1)
-	t.work.depth--
-	if e.Decls > 0 || n == t.work.header {
-		t.leaveScope(n, e)
+	if t.work.depth--; e.Decls == 0 && cur != t.work.header {
+		return k + 1, nil
 	}
+	return k + 1, t.leaveScope(cur, e)
 }
 
-func (t *Tree) leaveScope(n Node, e *Element) {
+// leaveScope forgets what element n, whose End is known, has declared.
+func (t *Tree) leaveScope(n Node, e *Element) error {
+	w := &t.work
 	t.scope.pop(int(e.Decls))
-	if n == t.work.header {
-		t.work.header, t.work.headerEnd = None, math.MaxInt
+	if n == w.header {
+		if int(e.End) > w.headerEnd {
+			return fail(Limit, int(e.Close), "SOAP Header larger than allowed")
+		}
+		w.header, w.headerEnd = None, math.MaxInt
 	}
+	return nil
 }
 
 // name scans a qualified name at i. It returns its end and the length of the prefix, 0 for none.
 func (t *Tree) name(i int) (end, prefix int, err error) {
-	k, err := t.part(i)
-	if err != nil {
-		return 0, 0, err
+	src, l := t.src, &t.work.limits
+	local := i
+	if end = nameEnd(src, i); end < len(src) && src[end] == ':' && class[src[i]]&startChar != 0 && end-i <= l.Prefix {
+		prefix, local = end-i, end+1
+		end = nameEnd(src, local)
 	}
-	if k < len(t.src) && t.src[k] == ':' {
-		if prefix = k - i; prefix > t.work.limits.Prefix {
-			return 0, 0, fail(Limit, i, "prefix longer than allowed")
-		}
-		end, err = t.localName(i, k+1)
-		return end, prefix, err
+	if end < len(src) && class[src[end]]&nameEnds != 0 && class[src[local]]&startChar != 0 && end-i <= l.Name {
+		return end, prefix, nil
 	}
-	if k-i > t.work.limits.Name {
-		return 0, 0, fail(Limit, i, "name longer than allowed")
-	}
-	return k, 0, nil
+	return t.oddName(i)
 }
 
-// localName scans the local part at k of a qualified name that begins at i.
-func (t *Tree) localName(i, k int) (end int, err error) {
-	if end, err = t.part(k); err == nil && end-i > t.work.limits.Name {
-		return 0, fail(Limit, i, "name longer than allowed")
+// oddName is name for names that are not as most are.
+func (t *Tree) oddName(i int) (end, prefix int, err error) {
+	l := &t.work.limits
+	if end, err = t.part(i); err != nil {
+		return 0, 0, err
 	}
-	return end, err
+	if end < len(t.src) && t.src[end] == ':' {
+		if prefix = end - i; prefix > l.Prefix {
+			return 0, 0, fail(Limit, i, "prefix longer than allowed")
+		}
+		if end, err = t.part(end + 1); err != nil {
+			return 0, 0, err
+		}
+	}
+	if end-i > l.Name {
+		return 0, 0, fail(Limit, i, "name longer than allowed")
+	}
+	return end, prefix, nil
 }
 
 // part scans a prefix or a local name at i (NCName) and returns its end.
 func (t *Tree) part(i int) (end int, err error) {
-	src, k := t.src, i
-	for {
-		if k+8 <= len(src) {
-			// Octets are letters in most names: eight are looked at together, and the first that is none alone.
-			w := binary.LittleEndian.Uint64(src[k:])
-			small := (w | spaces) &^ highs
-			if other := (^(small + 0x1F1F1F1F1F1F1F1F) | (small + 0x0505050505050505) | w) & highs; other != 0 {
-				k += bits.TrailingZeros64(other) >> 3
-			} else {
-				k += 8
-				continue
-			}
+	src := t.src
+	k := nameEnd(src, i)
+	if k < len(src) && src[k] >= utf8.RuneSelf {
+		if k, err = t.beyondASCII(i, k); err != nil {
+			return 0, err
 		}
-		if k >= len(src) {
-			break
-		}
-		if class[src[k]]&nameChar != 0 {
-			k++
-			continue
-		}
-		if src[k] < utf8.RuneSelf {
-			break
-		}
+	}
+	if k == i || class[src[i]]&startChar == 0 && src[i] < utf8.RuneSelf {
+		return 0, fail(Syntax, k, "name expected")
+	}
+	return k, nil
+}
+
+// beyondASCII goes on at k in a part that begins at i.
+func (t *Tree) beyondASCII(i, k int) (end int, err error) {
+	src := t.src
+	for k < len(src) && src[k] >= utf8.RuneSelf {
 		r, n := utf8.DecodeRune(src[k:])
 		if !inRanges(r, startRunes[:]) && (k == i || !inRanges(r, nameRunes[:])) {
 			return 0, fail(Syntax, k, "character that is not allowed in a name")
 		}
-		k += n
-	}
-	if k == i || class[src[i]]&startChar == 0 && src[i] < utf8.RuneSelf {
-		return 0, fail(Syntax, k, "name expected")
+		k = nameEnd(src, k+n)
 	}
 	return k, nil
 }

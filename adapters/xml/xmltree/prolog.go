@@ -10,6 +10,10 @@ import (
 func (t *Tree) declaration() (int, error) {
 	i := len(t.src) - len(bytes.TrimPrefix(t.src, []byte("\xEF\xBB\xBF")))
 	rest := t.src[i:]
+	const common = `<?xml version="1.0" encoding="UTF-8"?>`
+	if bytes.HasPrefix(rest, []byte(common)) {
+		return i + len(common), nil
+	}
 	if !bytes.HasPrefix(rest, []byte("<?xml")) || len(rest) < 6 || class[rest[5]]&space == 0 {
 		return i, nil
 	}

@@ -30,33 +30,29 @@ type bound struct {
 	none bool // xmlns=""
 }
 
-// recent is the prefix that was resolved last, while the scope has not changed.
+// recent is the prefix that was resolved last, while the scope has not changed: a word of the source that begins with it and its colon has
+// the octets of key where mask is set. With key 1 and mask 0 it is none.
 type recent struct {
-	key uint64
-	ns  uint32
-	len uint8 // 0 for none
+	key, mask uint64
+	ns        uint32
+	len       uint8
 }
 
 // again returns the namespace and length of the prefix at offset at, if it is the one that was resolved last and its colon follows.
 func (s *scope) again(src []byte, at int) (ns uint32, n int) {
-	l := &s.last
-	if at+9 > len(src) || binary.LittleEndian.Uint64(src[at:])&(1<<(8*l.len)-1) != l.key || src[at+int(l.len)] != ':' {
+	if at < 0 || at >= len(src)-7 || binary.LittleEndian.Uint64(src[at:])&s.last.mask != s.last.key {
 		return 0, 0
 	}
-	return l.ns, int(l.len)
+	return s.last.ns, int(s.last.len)
 }
 
 // resolve returns the namespace that the prefix of n octets is bound to, 0 for none.
 func (s *scope) resolve(src []byte, at, n int) uint32 {
-	if n > 8 || at+8 > len(src) {
-		return s.bound[s.find(src, at, n)].ns
-	}
-	key := binary.LittleEndian.Uint64(src[at:]) & (1<<(8*n) - 1)
-	if s.last.key == key && int(s.last.len) == n {
-		return s.last.ns
-	}
 	ns := s.bound[s.find(src, at, n)].ns
-	s.last = recent{key, ns, uint8(n)}
+	if n < 8 && at+8 <= len(src) && src[at+n] == ':' && ns != 0 {
+		mask := uint64(1)<<(8*n+8) - 1
+		s.last = recent{binary.LittleEndian.Uint64(src[at:]) & mask, mask, ns, uint8(n)}
+	}
 	return ns
 }
 
@@ -69,7 +65,7 @@ func (s *scope) reset() {
 	key := s.key([]byte("xml"), 0, 3)
 	s.bound[XMLSlot] = bound{key: key, ns: XML, len: 3, slot: XMLSlot}
 	s.first[s.bucket(key)] = XMLSlot
-	s.depth, s.byName, s.newest, s.last = XMLSlot, 0, 0, recent{}
+	s.depth, s.byName, s.newest, s.last = XMLSlot, 0, 0, recent{key: 1}
 }
 
 // bucket spreads keys by multiplication with the secret (universal hashing).
@@ -137,7 +133,7 @@ func (s *scope) push(src []byte, at, n int, ns uint32, none bool) (slot uint8) {
 	head := &s.first[s.bucket(key)]
 	s.bound[s.depth] = bound{key: key, at: uint32(at), ns: ns, len: uint8(n), slot: slot, next: *head, none: none}
 	*head = uint8(s.depth)
-	s.newest, s.last = ns, recent{}
+	s.newest, s.last = ns, recent{key: 1}
 	return slot
 }
 
@@ -157,7 +153,7 @@ func (s *scope) pop(n int) {
 			}
 		}
 	}
-	s.newest, s.last = s.bound[s.depth].ns, recent{}
+	s.newest, s.last = s.bound[s.depth].ns, recent{key: 1}
 	if s.depth == XMLSlot {
 		s.newest = 0
 	}

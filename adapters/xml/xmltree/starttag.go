@@ -1,20 +1,35 @@
 package xmltree
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
-// startTag takes the start tag at i and adds its element as a child of parent. It returns the offset past its '>'.
+// startTag takes the start tag at i and adds its element as a child of parent. It returns the offset past its '>', or past the end tag if
+// the element holds nothing but short text that needs no decoding: then its End is set.
 func (t *Tree) startTag(parent Node, i int) (int, error) {
 	src, w := t.src, &t.work
 	ns, prefix := t.scope.again(src, i+1)
-	k, err := 0, error(nil)
+	local := i + 1
 	if ns != 0 {
-		k, err = t.localName(i+1, i+2+prefix)
-	} else {
-		k, prefix, err = t.name(i + 1)
+		local += prefix + 1
 	}
-	if err != nil {
-		return 0, err
+	k := local
+	for k >= 0 && k < len(src)-7 {
+		if other := noLetters(binary.LittleEndian.Uint64(src[k:])); other != 0 {
+			k += bits.TrailingZeros64(other) >> 3
+			break
+		}
+		k += 8
 	}
+	if k >= len(src) || class[src[k]]&nameEnds == 0 || class[src[local]]&startChar == 0 || k-i > w.limits.Name {
+		var err error
+		if k, prefix, err = t.name(i + 1); err != nil {
+			return 0, err
+		}
+	}
+	name := k - i - 1
 	if w.nodes--; w.nodes < 0 {
 		return 0, fail(Limit, i, "more nodes than allowed")
 	}
@@ -33,42 +48,64 @@ func (t *Tree) startTag(parent Node, i int) (int, error) {
 	e.Start, e.Close, e.End = uint32(i), 0, 0
 	e.Parent, e.Last = parent, Node(n)
 	e.Attr, e.Attrs, e.Decls, e.Flags = uint32(len(t.attrs)), 0, 0, 0
-	e.PrefixLen, e.LocalLen = uint8(prefix), uint16(k-i-1-prefix)
+	e.PrefixLen, e.LocalLen = uint8(prefix), uint16(name-prefix)
 	if prefix > 0 {
 		e.LocalLen--
 	}
-	if k < len(src) && src[k] != '>' {
+	if k >= len(src) || src[k] != '>' {
+		var err error
 		if k, err = t.attributes(e, k); err != nil {
 			return 0, err
 		}
-	}
-	if k >= len(src) {
-		return 0, fail(Syntax, i, "end of the message inside markup")
+		if e.Decls > 0 {
+			ns = 0
+		}
 	}
 	k++
-	e.Content = uint32(k)
-	if e.Flags&EmptyTag != 0 {
-		e.Close, e.End = uint32(k), uint32(k)
-	}
-	e.Scope = t.scope.newest
+	e.Content, e.Scope = uint32(k), t.scope.newest
 	switch {
 	case prefix == 0:
 		ns = t.scope.byName
-	case ns == 0 || e.Decls > 0:
+	case ns == 0:
 		if ns = t.scope.resolve(src, i+1, prefix); ns == 0 {
 			return 0, fail(Syntax, i+1, "undeclared prefix")
 		}
 	}
 	e.NS = ns
-	if e.Flags&Prefixed != 0 || e.Attrs > 1 {
+	if e.Attrs > 0 && (e.Flags&Prefixed != 0 || e.Attrs > 1) {
 		if err := t.resolveAttributes(e); err != nil {
 			return 0, err
 		}
 	}
 	if w.depth <= 2 || w.header != None && e.LocalLen == uint16(len("Signature")) {
-		return k, t.soap(Node(n))
+		if err := t.soap(Node(n)); err != nil {
+			return 0, err
+		}
 	}
-	return k, nil
+	if e.Flags&EmptyTag != 0 {
+		w.depth--
+		return k, t.leaveScope(Node(n), e)
+	}
+	end := k
+	for end >= 0 && end < len(src)-7 && end < k+nearText {
+		if found := textMarks(binary.LittleEndian.Uint64(src[end:])); found != 0 {
+			end += bits.TrailingZeros64(found) >> 3
+			break
+		}
+		end += 8
+	}
+	past := end + name + len("</>")
+	if past > len(src) || src[end] != '<' || src[end+1] != '/' || src[past-1] != '>' || w.cr || w.nodes == 0 || !same(src, end+2, i+1, name) {
+		return k, nil
+	}
+	if end > k {
+		w.nodes--
+	}
+	e.Close, e.End = uint32(end), uint32(past)
+	if w.depth--; e.Decls == 0 && Node(n) != w.header {
+		return past, nil
+	}
+	return past, t.leaveScope(Node(n), e)
 }
 
 // growElements makes room for all elements that can still come: each has its '<', and there are no more than nodes.
@@ -104,7 +141,7 @@ func (t *Tree) attributes(e *Element, k int) (int, error) {
 			k++
 		}
 		if k >= len(src) {
-			return k, nil
+			return 0, fail(Syntax, int(e.Start), "end of the message inside markup")
 		}
 		if src[k] == '>' {
 			e.Flags |= TagForm // white space before it
@@ -118,6 +155,7 @@ func (t *Tree) attributes(e *Element, k int) (int, error) {
 				e.Flags |= TagForm
 			}
 			e.Flags |= EmptyTag
+			e.Close, e.End = uint32(k+2), uint32(k+2)
 			return k + 1, nil
 		}
 		if k == gap {
@@ -126,15 +164,25 @@ func (t *Tree) attributes(e *Element, k int) (int, error) {
 		if k > gap+1 || src[gap] != ' ' {
 			e.Flags |= TagForm
 		}
-		at := k
-		end, prefix, err := t.name(k)
-		if err != nil {
-			return 0, err
+		at, prefix := k, 0
+		end := nameEnd(src, k)
+		if end >= len(src) || src[end] != '=' || class[src[k]]&startChar == 0 || end-k > t.work.limits.Name {
+			var err error
+			if end, prefix, err = t.name(k); err != nil {
+				return 0, err
+			}
 		}
-		from, to, special, err := t.value(e, end)
-		if err != nil {
-			return 0, err
+		from, to, special := end+len(`="`), 0, false
+		if from < len(src) && src[end] == '=' && src[end+1] == '"' {
+			to = valueEnd(src, from, '"')
 		}
+		if to == 0 || to == len(src) || src[to] != '"' || to-from > t.work.limits.AttrValue {
+			var err error
+			if from, to, special, err = t.value(e, end); err != nil {
+				return 0, err
+			}
+		}
+		var err error
 		if src[at] == 'x' && (prefix == 5 || prefix == 0 && end-at == 5) && string(src[at:at+5]) == "xmlns" {
 			err = t.declare(e, at, end, from, to, special)
 		} else {
@@ -176,17 +224,14 @@ func (t *Tree) value(e *Element, k int) (from, to int, special bool, err error) 
 	}
 	quote := src[k]
 	from = k + 1
-	for to = from; ; to++ {
-		if to = nextOf(src, to, quote, '<', '&'); to == len(src) {
-			return 0, 0, false, fail(Syntax, k, "attribute value without end")
+	blanks := false
+	if to = valueEnd(src, from, quote); to < len(src) && src[to] != quote {
+		if to, blanks, special, err = t.markedValue(to, quote); err != nil {
+			return 0, 0, false, err
 		}
-		if src[to] != '&' {
-			break
-		}
-		special = true
 	}
-	if src[to] == '<' {
-		return 0, 0, false, fail(Syntax, k, "'<' in an attribute value")
+	if to == len(src) {
+		return 0, 0, false, fail(Syntax, k, "attribute value without end")
 	}
 	raw := src[from:to]
 	if len(raw) > w.limits.AttrValue {
@@ -197,13 +242,27 @@ func (t *Tree) value(e *Element, k int) (from, to int, special bool, err error) 
 			return 0, 0, false, fail(Syntax, from+bad, "reference to an undefined entity or character")
 		}
 	}
-	if w.control && bytes.ContainsAny(raw, "\t\n\r") || quote == '\'' && bytes.IndexByte(raw, '"') >= 0 {
-		special = true
-	}
-	if special {
+	if special = special || blanks || quote == '\'' && bytes.IndexByte(raw, '"') >= 0; special {
 		e.Flags |= TagForm
 	}
 	return from, to, special, nil
+}
+
+// markedValue scans on in a value, at something other than its end.
+func (t *Tree) markedValue(i int, quote byte) (to int, blanks, references bool, err error) {
+	for ; ; i++ {
+		if i = valueEnd(t.src, i, quote); i == len(t.src) || t.src[i] == quote {
+			return i, blanks, references, nil
+		}
+		switch t.src[i] {
+		case '<':
+			return 0, false, false, fail(Syntax, i, "'<' in an attribute value")
+		case '&':
+			references = true
+		case '\t', '\n', '\r':
+			blanks = true
+		}
+	}
 }
 
 // attribute adds an attribute to e, whose name stands from at to end.
