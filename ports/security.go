@@ -46,9 +46,6 @@ type Relations interface {
 	Between(ctx context.Context, actor, subject cpr.Number, at time.Time) ([]relation.Relation, error)
 }
 
-// ErrGrantExists: the organisation holds the grant already, or the id is another grant's.
-var ErrGrantExists error = fault.Error{Kind: fault.Conflict, Code: fault.CodeProcessing, Text: "The grant exists already."}
-
 // GrantStore keeps the grants of organisations; it is read as a whole. Times are cut to microseconds. Safe for concurrent use, also by several
 // processes on one store.
 type GrantStore interface {
@@ -56,8 +53,8 @@ type GrantStore interface {
 	// written, as it left them. The caller owns them.
 	Grants(ctx context.Context) ([]trust.Grant, error)
 	// Update replaces all grants by what edit makes of them, in the unit of work in ctx or in a transaction of its own. No other Update happens
-	// in between. edit may run more than once; it is given what Grants returns, may change it, and calls no store. ErrGrantExists if two grants
-	// without end have the same name and CVR number, or two the same id. If edit fails, or on conflict, nothing changes.
+	// in between. edit may run more than once; it is given what Grants returns, may change it, and calls no store. trust.ErrGrantExists if two
+	// grants without end have the same name and CVR number, or two the same id. If edit fails, or on conflict, nothing changes.
 	Update(ctx context.Context, edit func([]trust.Grant) ([]trust.Grant, error)) error
 }
 

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ type Grant struct {
 	Valid     validity.Period
 	Note      string
 	CreatedBy string
+}
+
+// Compare orders grants by name, CVR number, beginning (none first) and id.
+func (g Grant) Compare(h Grant) int {
+	return cmp.Or(cmp.Compare(g.Name, h.Name), cmp.Compare(g.CVR, h.CVR), g.Valid.From.Compare(h.Valid.From), cmp.Compare(g.ID, h.ID))
 }
 
 // Validate tells what is wrong with the grant: ErrGrantName, ErrGrantCVR or ErrGrantWindow.

@@ -147,7 +147,7 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 					assert.ElementsMatch(t, c.all, got)
 					return
 				}
-				require.ErrorIs(t, err, ports.ErrGrantExists)
+				require.ErrorIs(t, err, trust.ErrGrantExists)
 				require.True(t, fault.Is(err, fault.Conflict))
 				requireGrants(ctx, t, hs.last().Store, past, a)
 			})
@@ -166,7 +166,7 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 		requireGrants(ctx, t, hs.last().Store, a)
 		committed(ctx, t, hs.first().Units, func(ctx context.Context) {
 			require.NoError(t, s.Update(ctx, replaceBy(a, b)))
-			require.ErrorIs(t, s.Update(ctx, replaceBy(b, b)), ports.ErrGrantExists)
+			require.ErrorIs(t, s.Update(ctx, replaceBy(b, b)), trust.ErrGrantExists)
 			require.ErrorIs(t, s.Update(ctx, func([]trust.Grant) ([]trust.Grant, error) { return nil, errBoom }), errBoom)
 			requireGrants(ctx, t, s, a, b)
 		})
@@ -209,7 +209,7 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 			if err := <-errs; err == nil {
 				opened++
 			} else {
-				assert.ErrorIs(t, err, ports.ErrGrantExists)
+				assert.ErrorIs(t, err, trust.ErrGrantExists)
 			}
 		}
 		assert.Equal(t, 1, opened)

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -36,22 +35,20 @@ func (s grants) Update(ctx context.Context, edit func([]trust.Grant) ([]trust.Gr
 			v := &edited[i].Valid
 			v.From, v.To = instant(v.From), instant(v.To)
 		}
-		slices.SortFunc(edited, func(a, b trust.Grant) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.CVR, b.CVR), a.Valid.From.Compare(b.Valid.From), cmp.Compare(a.ID, b.ID))
-		})
+		slices.SortFunc(edited, trust.Grant.Compare)
 		u.undo = append(u.undo, func() { s.db.grants = old })
 		s.db.grants = edited
 		return nil
 	})
 }
 
-// checkGrants is ports.ErrGrantExists where two have one id, or two without end are one organisation's same right.
+// checkGrants is trust.ErrGrantExists where two have one id, or two without end are one organisation's same right.
 func checkGrants(all []trust.Grant) error {
 	ids, open := map[string]bool{}, map[[2]string]bool{}
 	for _, g := range all {
 		right := [2]string{g.Name, g.CVR}
 		if ids[g.ID] || g.Valid.To.IsZero() && open[right] {
-			return ports.ErrGrantExists
+			return trust.ErrGrantExists
 		}
 		ids[g.ID], open[right] = true, open[right] || g.Valid.To.IsZero()
 	}

@@ -18,17 +18,13 @@ func handles[S any](store func(*memory.DB) S) portstest.Open[S] {
 	}
 }
 
-func repliesOf(db *memory.DB) ports.ReplyStore    { return db.Replies() }
-func seenOf(db *memory.DB) ports.SeenStore        { return db.Seen() }
-func grantsOf(db *memory.DB) ports.GrantStore     { return db.Grants() }
-func sessionsOf(db *memory.DB) ports.SessionStore { return db.Sessions() }
-func eventsOf(db *memory.DB) ports.SecurityEvents { return db.SecurityEvents() }
-
-func TestReplies(t *testing.T)        { portstest.ReplyStore(t, handles(repliesOf)) }
-func TestSeen(t *testing.T)           { portstest.SeenStore(t, handles(seenOf)) }
-func TestGrants(t *testing.T)         { portstest.GrantStore(t, handles(grantsOf)) }
-func TestSessions(t *testing.T)       { portstest.SessionStore(t, handles(sessionsOf)) }
-func TestSecurityEvents(t *testing.T) { portstest.SecurityEvents(t, handles(eventsOf)) }
+func TestReplies(t *testing.T)  { portstest.ReplyStore(t, handles((*memory.DB).Replies)) }
+func TestSeen(t *testing.T)     { portstest.SeenStore(t, handles((*memory.DB).Seen)) }
+func TestGrants(t *testing.T)   { portstest.GrantStore(t, handles((*memory.DB).Grants)) }
+func TestSessions(t *testing.T) { portstest.SessionStore(t, handles((*memory.DB).Sessions)) }
+func TestSecurityEvents(t *testing.T) {
+	portstest.SecurityEvents(t, handles((*memory.DB).SecurityEvents))
+}
 
 // The wrappers that fail on demand keep the contract while they are told nothing.
 func TestSecurityWrappersKeepTheContract(t *testing.T) {

@@ -86,7 +86,7 @@ func TestSchema(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "store.db")
 		var said bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		for _, want := range []int{2, 0} {
+		for _, want := range []int{3, 0} {
 			said.Reset()
 			db, err := Open(context.Background(), Options{Path: path, Log: log})
 			require.NoError(t, err)

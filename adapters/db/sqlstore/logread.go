@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -38,19 +37,23 @@ func (l messageLog) next(ctx context.Context, where place, from, to int64, opt m
 	timeout := time.NewTimer(opt.Timeout)
 	defer timeout.Stop()
 	for {
-		grown := l.db.grown.of(where) // before the query, so that no commit is missed
+		grown, leave := l.db.grown.of(where) // before the query, so that no commit is missed
 		batch, err := l.at(ctx, where, from, to, opt.MaxRecords)
 		if err != nil || batch.Next > from {
+			leave()
 			return batch, err
 		}
 		select {
 		case <-grown:
+			leave()
 		case <-timeout.C:
+			leave()
 			if to >= 0 {
 				return batch, messagelog.ErrStalled
 			}
 			return batch, nil
 		case <-ctx.Done():
+			leave()
 			return batch, ctx.Err()
 		}
 	}
@@ -98,33 +101,4 @@ func (l messageLog) at(ctx context.Context, where place, from, to int64, limit i
 		return batch, messagelog.ErrGone
 	}
 	return messagelog.Batch{Next: from}, nil
-}
-
-// wakeups holds for each partition that is waited for a channel that the next commit to it closes. The zero value is ready for use.
-type wakeups struct {
-	mu      sync.Mutex
-	waiting map[place]chan struct{}
-}
-
-func (w *wakeups) of(p place) <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.waiting == nil {
-		w.waiting = map[place]chan struct{}{}
-	}
-	if w.waiting[p] == nil {
-		w.waiting[p] = make(chan struct{})
-	}
-	return w.waiting[p]
-}
-
-func (w *wakeups) wake(places map[place]bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for p := range places {
-		if grown := w.waiting[p]; grown != nil {
-			close(grown)
-			delete(w.waiting, p)
-		}
-	}
 }

@@ -92,7 +92,11 @@ func (t *tx) append(recs []messagelog.Record) error {
 			return err
 		}
 	}
-	t.onCommit = append(t.onCommit, func() { t.db.grown.wake(touched) })
+	t.onCommit = append(t.onCommit, func() {
+		for where := range touched {
+			t.db.grown.wake(where)
+		}
+	})
 	return nil
 }
 

@@ -72,6 +72,28 @@ func requireDurable(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// execUnsynced is exec for a transaction of its own that does not wait for the disk. The next commit that waits takes it along, since both are
+// in the one write-ahead log. A connection that does not go back to waiting writes no more.
+func (s session) execUnsynced(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := s.synchronous(ctx, "NORMAL"); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err := s.synchronous(ctx, "FULL"); err != nil {
+			s.db.unsafe = fmt.Errorf("%w: synchronous: %w", errUnavailable, err)
+		}
+	}()
+	return s.exec(ctx, text, args...)
+}
+
+// synchronous is not prepared: SQLite carries such a pragma out when it compiles it.
+func (s session) synchronous(ctx context.Context, level string) error {
+	text := "PRAGMA synchronous = " + level
+	s.db.seen(text)
+	_, err := s.pool.ExecContext(ctx, text)
+	return err
+}
+
 func dialector(pool gorm.ConnPool) gorm.Dialector {
 	return sqlite.Dialector{DriverName: "sqlite", Conn: pool}
 }

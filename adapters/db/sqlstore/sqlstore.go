@@ -27,9 +27,11 @@ type DB struct {
 	conn    *sql.Conn
 	turn    chan struct{} // of capacity 1: held by the transaction that writes; a channel, so that waiting ends with the context
 	writing session
+	unsafe  error // why nothing may be written any more; who has the turn sets it
 	readers *sql.DB
 	reading session
-	grown   wakeups
+	grown   wakeups[place]
+	ended   wakeups[ports.ReplyKey] // claims
 	files   files
 	observe func(statement string) // told each statement, without values; nil but in tests
 }
@@ -117,6 +119,21 @@ func (db *DB) Topics() ports.TopicAdmin { return topicAdmin{db} }
 
 // LogStore returns the store of registrations.
 func (db *DB) LogStore() ports.LogStore { return logStore{db} }
+
+// Replies returns the store of answers.
+func (db *DB) Replies() ports.ReplyStore { return replies{db} }
+
+// Seen returns the store of message ids.
+func (db *DB) Seen() ports.SeenStore { return seen{db} }
+
+// Grants returns the store of grants.
+func (db *DB) Grants() ports.GrantStore { return grants{db} }
+
+// Sessions returns the store of sessions.
+func (db *DB) Sessions() ports.SessionStore { return sessions{db} }
+
+// SecurityEvents returns the store of what security turned away.
+func (db *DB) SecurityEvents() ports.SecurityEvents { return securityEvents{db} }
 
 // read returns where ctx reads: within a unit of work that has written, its transaction, so that it sees its own writes.
 func (db *DB) read(ctx context.Context) session {

@@ -91,24 +91,25 @@ func TestStatementsPerCall(t *testing.T) {
 	}
 }
 
-func TestQueryPlans(t *testing.T) {
-	ctx := context.Background()
-	db := opened(t)
-	plan := func(t *testing.T, text string, args ...any) string {
-		t.Helper()
-		rows, err := db.readers.QueryContext(ctx, "EXPLAIN QUERY PLAN "+text, args...)
-		require.NoError(t, err)
-		defer func() { _ = rows.Close() }()
-		var steps []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			steps = append(steps, detail)
-		}
-		require.NoError(t, rows.Err())
-		return strings.Join(steps, "\n")
+// plan tells how SQLite would carry the statement out, a line for each step.
+func plan(t *testing.T, db *DB, text string, args ...any) string {
+	t.Helper()
+	rows, err := db.readers.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+text, args...)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+		steps = append(steps, detail)
 	}
+	require.NoError(t, rows.Err())
+	return strings.Join(steps, "\n")
+}
+
+func TestQueryPlans(t *testing.T) {
+	db := opened(t)
 	window := minlog.Query{Cutoff: start.AddDate(-2, 0, 0), From: start, To: start.Add(time.Hour), MaxPeriod: 744 * time.Hour}
 	for _, chronologic := range []bool{false, true} {
 		for name, after := range map[string]minlog.Cursor{"first page": {}, "next page": {At: start, ID: minlog.RegistrationID{1}}} {
@@ -117,7 +118,7 @@ func TestQueryPlans(t *testing.T) {
 					q := window
 					q.Chronologic = chronologic
 					text, args := findQuery(column, "CPR:0202801111", q, after, 50)
-					got := plan(t, text, args...)
+					got := plan(t, db, text, args...)
 					assert.Contains(t, got, "SEARCH minlog_entry USING "+key)
 					assert.Contains(t, got, ">?", "a lower bound of the time")
 					assert.Contains(t, got, "<?", "an upper bound of the time")
@@ -129,12 +130,12 @@ func TestQueryPlans(t *testing.T) {
 	}
 
 	t.Run("a read of the message log is a range of its key", func(t *testing.T) {
-		got := plan(t, readRecords, string(topic), 0, 0, 10, 10)
+		got := plan(t, db, readRecords, string(topic), 0, 0, 10, 10)
 		assert.Equal(t, "SEARCH log_record USING PRIMARY KEY (topic=? AND part=? AND off>? AND off<?)", got)
 	})
 
 	t.Run("the clean-up searches the time", func(t *testing.T) {
-		got := plan(t, "SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?", 0, 10)
+		got := plan(t, db, "SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?", 0, 10)
 		assert.Contains(t, got, "minlog_entry_at (at<?)")
 		assert.NotContains(t, got, "SCAN")
 	})

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type unit struct {
 var (
 	errNested = errors.New("unit of work: Run within a unit")
 	errEnded  = errors.New("unit of work: it has ended")
+	errHeld   = errors.New("unit of work: it has written, so that no other transaction can")
 )
 
 // Run carries out work and seal in one transaction.
@@ -65,18 +67,26 @@ type tx struct {
 	onCommit []func()
 }
 
-// begin waits for its turn and opens a transaction.
-func (db *DB) begin(ctx context.Context) (*tx, error) {
+// takeTurn waits until the caller may write; who got the turn gives it back.
+func (db *DB) takeTurn(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	select {
 	case db.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	if err := db.files.present(); err != nil {
+	if err := cmp.Or(db.unsafe, db.files.present()); err != nil {
 		<-db.turn
+		return err
+	}
+	return nil
+}
+
+// begin waits for its turn and opens a transaction.
+func (db *DB) begin(ctx context.Context) (*tx, error) {
+	if err := db.takeTurn(ctx); err != nil {
 		return nil, err
 	}
 	t := &tx{session: db.writing, ctx: context.WithoutCancel(ctx)}
@@ -113,17 +123,41 @@ func (t *tx) rollback() {
 func (db *DB) write(ctx context.Context, f func(*tx) error) error {
 	u, joined := ctx.Value(unitKey{db}).(*unit)
 	switch {
-	case joined && u.ended:
+	case !joined:
+		return db.alone(ctx, f)
+	case u.ended:
 		return errEnded
-	case joined && u.tx != nil:
+	case u.tx != nil:
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		return translate(u.tx.nested(f))
 	}
+	t, err := db.opened(ctx, f)
+	if err != nil {
+		return err
+	}
+	u.tx = t
+	return nil
+}
+
+// alone runs f in a transaction of its own, whether ctx carries a unit of work or not.
+func (db *DB) alone(ctx context.Context, f func(*tx) error) error {
+	if db.holdsTurn(ctx) {
+		return errHeld
+	}
+	t, err := db.opened(ctx, f)
+	if err != nil {
+		return err
+	}
+	return t.commit()
+}
+
+// opened returns the open transaction in which f ran. If f fails, there is none.
+func (db *DB) opened(ctx context.Context, f func(*tx) error) (*tx, error) {
 	t, err := db.begin(ctx)
 	if err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
 	finished := false
 	defer func() {
@@ -132,14 +166,69 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) error {
 		}
 	}()
 	if err := f(t); err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
 	finished = true
-	if joined {
-		u.tx = t
-		return nil
+	return t, nil
+}
+
+// once runs a statement that is a transaction of its own, whether ctx carries a unit of work or not, and returns how many rows it changed.
+// It is on the disk when once returns.
+func (db *DB) once(ctx context.Context, text string, args ...any) (int64, error) {
+	return db.autocommit(ctx, session.exec, text, args...)
+}
+
+// unsynced is once for what a loss of power may take back: it is on the disk with the next commit that is.
+func (db *DB) unsynced(ctx context.Context, text string, args ...any) (int64, error) {
+	return db.autocommit(ctx, session.execUnsynced, text, args...)
+}
+
+func (db *DB) autocommit(ctx context.Context, exec func(session, context.Context, string, ...any) (int64, error), text string, args ...any,
+) (int64, error) {
+	if db.holdsTurn(ctx) {
+		return 0, errHeld
 	}
-	return t.commit()
+	if err := db.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	defer func() { <-db.turn }()
+	changed, err := exec(db.writing, context.WithoutCancel(ctx), text, args...)
+	return changed, translate(err)
+}
+
+// one runs a statement in the transaction of the unit of work in ctx, or as one of its own, and onCommit, unless it is nil, once a change is
+// committed. A statement does all or nothing: it needs no savepoint, but where it fails the unit can only be rolled back.
+func (db *DB) one(ctx context.Context, onCommit func(), text string, args ...any) (changed int64, err error) {
+	run := func(t *tx) error {
+		changed, err = t.exec(t.ctx, text, args...)
+		if err == nil && changed > 0 && onCommit != nil {
+			t.onCommit = append(t.onCommit, onCommit)
+		}
+		return err
+	}
+	u, joined := ctx.Value(unitKey{db}).(*unit)
+	switch {
+	case !joined:
+		if changed, err = db.once(ctx, text, args...); err == nil && changed > 0 && onCommit != nil {
+			onCommit()
+		}
+		return changed, err
+	case u.tx == nil:
+		err = db.write(ctx, run)
+		return changed, err
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case u.tx.broken != nil:
+		return 0, u.tx.broken
+	}
+	u.tx.broken = run(u.tx)
+	return changed, translate(u.tx.broken)
+}
+
+// holdsTurn tells whether the unit of work in ctx has written: another transaction of the same call would wait for it forever.
+func (db *DB) holdsTurn(ctx context.Context) bool {
+	u, ok := ctx.Value(unitKey{db}).(*unit)
+	return ok && u.tx != nil
 }
 
 // nested runs f behind a savepoint, to which it goes back if f fails.
