@@ -1,6 +1,9 @@
 package soap
 
-import "github.com/opennsp/nsp/domain/fault"
+import (
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/fault"
+)
 
 // Namespaces of the envelope and of the older WS-Addressing; values of headers and media types.
 const (
@@ -32,7 +35,7 @@ var (
 	ErrMethod   = fault.Error{Kind: fault.Malformed, Code: fault.CodeHTTPMethod, Text: "Only POST is supported."}
 	ErrTooLarge = fault.Error{Kind: fault.TooLarge, Code: fault.CodeSyntax, Text: "The message is too large."}
 	// ErrOverloaded is for Deps.Enter.
-	ErrOverloaded = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "Too many calls in progress."}
+	ErrOverloaded = admitting.ErrOverloaded
 	// ErrDraining is for Deps.Enter.
 	ErrDraining = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "The service is shutting down."}
 	// ErrRateLimited is for Deps.Screen and Deps.Limit.

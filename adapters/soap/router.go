@@ -277,11 +277,7 @@ func (rt *Router) observe(ctx context.Context, x *exchange, out admitting.Outcom
 	if x.op != nil {
 		o.Operation = x.op.Label
 	}
-	o.Outcome, o.Fault = out.Ending()
-	switch {
-	case errors.Is(out.Err, ErrOverloaded):
-		o.Outcome = Limited
-	case o.Outcome == Refused:
+	if o.Outcome, o.Fault = out.Ending(); o.Outcome == Refused {
 		o.Cause = auth.Cause(out.Err)
 	}
 	rt.deps.Observe(context.WithoutCancel(ctx), o)

@@ -18,6 +18,9 @@ const (
 	Limited     = "limited" // turned away because of too many calls
 )
 
+// ErrOverloaded answers a call for which there is no place.
+var ErrOverloaded = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "Too many calls in progress."}
+
 // Observed is one request as it went.
 type Observed struct {
 	Service   string
@@ -41,7 +44,7 @@ func (o Outcome) Ending() (how string, told fault.Error) {
 	switch {
 	case errors.Is(o.Err, ErrAudit):
 		return AuditFailed, told
-	case told.Kind == fault.Limited:
+	case errors.Is(o.Err, ErrOverloaded), told.Kind == fault.Limited:
 		return Limited, told
 	case o.Refused:
 		return Refused, told

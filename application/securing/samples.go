@@ -97,10 +97,14 @@ func (s *Samples) Citizen(ctx context.Context, citizen, onBehalfOf cpr.Number) (
 	if err != nil {
 		return identity.Caller{}, fmt.Errorf("find relations: %w", err)
 	}
-	i := slices.IndexFunc(related, func(r relation.Relation) bool { return r.Kind != relation.None && r.Valid.Contains(now) })
-	if i < 0 || citizen == onBehalfOf {
-		return identity.Caller{}, errNoRelation
+	for _, kind := range [...]relation.Kind{relation.Custody, relation.Proxy} {
+		if citizen != onBehalfOf && slices.ContainsFunc(related, func(r relation.Relation) bool {
+			// A session is not for one audience, as a token is: a proxy must be for everything.
+			return r.Admits(kind) && r.Valid.Contains(now) && (kind != relation.Proxy || slices.Contains(r.Scope, "*"))
+		}) {
+			c.OnBehalfOf = &identity.Principal{CPR: onBehalfOf, Kind: kind}
+			return c, nil
+		}
 	}
-	c.OnBehalfOf = &identity.Principal{CPR: onBehalfOf, Kind: related[i].Kind}
-	return c, nil
+	return identity.Caller{}, errNoRelation
 }

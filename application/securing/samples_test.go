@@ -66,6 +66,10 @@ func (f federation) Between(_ context.Context, _, subject cpr.Number, _ time.Tim
 	switch subject.Digits() {
 	case "1101116171":
 		return []relation.Relation{{Kind: relation.Custody}}, nil
+	case "0101010002":
+		return []relation.Relation{{Kind: relation.Proxy, Scope: []string{"https://minlog"}}, {Kind: relation.Proxy, Scope: []string{"*"}}}, nil
+	case "0101010003":
+		return []relation.Relation{{Kind: relation.Proxy, Scope: []string{"https://minlog"}}}, nil
 	case "0101010009":
 		return []relation.Relation{{Kind: relation.Custody, Valid: validity.Period{To: noon}}}, nil
 	}
@@ -142,10 +146,17 @@ func TestCitizens(t *testing.T) {
 	assert.True(t, c.MayActFor(number("1101116171"), relation.Custody))
 	assert.False(t, c.MayActFor(nancy, relation.Custody))
 
-	for name, subject := range map[string]string{"nobody's relation": "0511804817", "a relation that ended": "0101010009", "herself": "2512489996"} {
-		_, err := s.Citizen(t.Context(), nancy, number(subject))
-		refusedAs(t, err, fault.Unauthenticated, fault.CodeIDCard)
-		_ = name
+	c, err = s.Citizen(t.Context(), nancy, number("0101010002"))
+	require.NoError(t, err)
+	assert.Equal(t, relation.Proxy, c.OnBehalfOf.Kind)
+
+	for name, subject := range map[string]string{
+		"without relation": "0511804817", "a relation that ended": "0101010009", "herself": "2512489996", "a proxy for one service": "0101010003",
+	} {
+		t.Run("SA-42 "+name, func(t *testing.T) {
+			_, err := s.Citizen(t.Context(), nancy, number(subject))
+			refusedAs(t, err, fault.Unauthenticated, fault.CodeIDCard)
+		})
 	}
 	_, err = s.Citizen(t.Context(), number("0511804817"), cpr.Number{})
 	require.ErrorIs(t, err, federating.ErrTestCitizen)
