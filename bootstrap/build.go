@@ -9,8 +9,11 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auditlog"
 	"github.com/opennsp/nsp/adapters/auth/trust"
+	"github.com/opennsp/nsp/adapters/rest"
+	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 )
 
@@ -29,7 +32,7 @@ func (s *server) build(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, lock.Close)
-	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openStores} {
+	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openStores, s.layInGrants} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -56,7 +59,8 @@ func (s *server) openTrust(ctx context.Context) error {
 			return &ResourceError{err}
 		}
 	}
-	source, err := trust.Open(s.cfg.Security.TrustFile, s.production.fit)
+	rules := trust.Rules{MinRSABits: s.cfg.Security.MinRSABits, RefuseStaleCRL: s.cfg.Security.Mode == Production, Now: s.opt.Now}
+	source, err := rules.Open(s.cfg.Security.TrustFile, s.production.fit)
 	if err != nil {
 		return &ConfigError{[]error{s.cfg.problem("security.trust_file", err.Error())}}
 	}
@@ -133,29 +137,31 @@ func (s *server) openStores(ctx context.Context) error {
 }
 
 func (s *server) buildServices() error {
-	profile := s.dgwsProfile()
 	signer, err := s.openSigner()
 	if err != nil {
 		return err
 	}
+	profile := s.profile(signer)
+	sessions := s.sessionService(profile)
 	var mounts []Mount
 	if s.cfg.Runs(RoleAll) {
 		if mounts, err = s.minLog(profile); err != nil {
 			return &ResourceError{err}
 		}
+		mounts = append(mounts, sessions)
 		s.metrics.Lags(s.lags)
 	}
+	var tokens *federating.TokenService
 	if s.runsSTS() {
-		sts, err := s.tokenService(signer)
-		if err != nil {
+		if tokens, err = s.tokens(); err != nil {
 			return err
 		}
-		mounts = append(mounts, sts...)
+		mounts = append(mounts, s.tokenService(tokens, signer)...)
 	}
 	if s.opt.Services != nil {
 		mounts = append(mounts, s.opt.Services(profile)...)
 	}
-	var services []string
+	services := []string{rest.Service}
 	for _, m := range mounts {
 		services = append(services, m.Service.Name)
 	}
@@ -164,7 +170,16 @@ func (s *server) buildServices() error {
 	}
 	s.reloading = s.newReloading()
 	s.health = s.newHealth()
-	s.handler = s.mount(mounts)
+	deps := s.routing()
+	handler := s.mount(mounts, deps)
+	if s.cfg.Runs(RoleAll) {
+		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
+		if err != nil {
+			return err
+		}
+		rest.Mount(handler, api)
+	}
+	s.handler = handler
 	return nil
 }
 

@@ -9,15 +9,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/opennsp/nsp/adapters/auth"
-	"github.com/opennsp/nsp/adapters/auth/dgws"
-	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
-	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
-	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -32,12 +27,6 @@ const Publishers = "nas.notify"
 
 // Mount is a SOAP service and the path it is served at.
 type Mount = minlogws.Mount
-
-// dgwsProfile admits callers by their ID card.
-func (s *server) dgwsProfile() *soap.DGWS {
-	verifier := &dgws.Verifier{Trust: s.trust, Now: s.opt.Now, MinRSABits: s.cfg.Security.MinRSABits}
-	return &soap.DGWS{Schemes: &auth.Schemes{DGWS: verifier}, Now: s.opt.Now, NewID: s.opt.NewID}
-}
 
 // minLog builds MinLog2: registration, consumer and lookups.
 func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
@@ -72,53 +61,31 @@ func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
 	citizens := &logkeeping.CitizenLookup{Reading: reading, OwnByCard: c.DGWSOwn, MinAge: c.CitizenMinAge, MaskUserCPR: c.MaskUserCPR}
 	mounts := append(minlogws.Registration(registrar, profile), minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
 	for i := range mounts {
-		mounts[i].Service.Operations = s.withCardRules(mounts[i].Service.Operations)
+		mounts[i].Service.Operations = s.ruled(mounts[i].Service.Operations, s.cfg.IDWS.Audiences.MinLog)
 	}
 	return mounts, nil
-}
-
-// withCardRules returns the operations with what the configuration says of ID cards.
-func (s *server) withCardRules(operations []soap.Operation) []soap.Operation {
-	ruled := make([]soap.Operation, len(operations))
-	for i, op := range operations {
-		op.Policy.MaxCardAge = s.cfg.DGWS.MaxCardAge
-		op.Policy.MinLevel = max(op.Policy.MinLevel, s.cfg.DGWS.MinLevel)
-		ruled[i] = op
-	}
-	return ruled
-}
-
-// tokenService builds the token service.
-func (s *server) tokenService(signer *trust.Signer) ([]Mount, error) {
-	c := &s.cfg.STS
-	people, err := trust.OpenPeople(c.PeopleFile)
-	if err != nil {
-		return nil, &ConfigError{[]error{s.cfg.problem("sts.people_file", err.Error())}}
-	}
-	handler := &stsws.Handler{
-		Tokens: &federating.TokenService{Certificates: &trust.Holders{Source: s.trust}, People: people, Trail: admitting.Trail{}, Now: s.opt.Now,
-			Issuer: c.Issuer, Lifetime: c.CardLifetime},
-		Signer: signer, Now: s.opt.Now,
-	}
-	service := handler.Service()
-	return []Mount{{Path: stsws.PathNew, Service: service}, {Path: stsws.Path, Service: service}}, nil
 }
 
 // gate returns the gate that every call goes through.
 func (s *server) gate() *admitting.Gate {
 	return &admitting.Gate{
 		Audit: s.audit, Units: s.stores.units, Grants: s.grants.Has, Replies: s.stores.replies, Seen: s.stores.seen, Now: s.opt.Now, Log: s.log,
+		Window: s.cfg.IDWS.ReplayWindow, KeepFor: s.cfg.DGWS.Resend.Write, MaxReply: int(s.cfg.DGWS.Resend.MaxBytes),
 	}
 }
 
-// mount returns the handler of all services, of their health, and in development of the federation's certificates.
-func (s *server) mount(mounts []Mount) http.Handler {
-	deps := soap.Deps{
+// routing is what every router needs.
+func (s *server) routing() *soap.Deps {
+	return &soap.Deps{
 		Gate: s.gate(),
 		Now:  s.opt.Now, NewID: s.opt.NewID, Log: s.log, PublicURL: s.cfg.HTTP.PublicURL, TrustedProxies: s.cfg.HTTP.TrustedProxies,
 		ReadTimeout: s.cfg.HTTP.ReadTimeout, CallTimeout: s.cfg.HTTP.CallTimeout,
 		Enter: s.places.enter, Screen: s.failures.screen, Limit: s.rates.limit, Refused: s.events.add, Observe: s.observe,
 	}
+}
+
+// mount returns the handler of all services, of their health, and in development of the federation's certificates.
+func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	e := echo.New()
 	routers := map[string]http.Handler{}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
@@ -138,7 +105,7 @@ func (s *server) mount(mounts []Mount) http.Handler {
 	}
 	roots := map[string]bool{}
 	for _, m := range mounts {
-		router := soap.NewRouter(m.Service, deps)
+		router := soap.NewRouter(m.Service, *deps)
 		routers[m.Path] = router
 		e.Any(m.Path, echo.WrapHandler(router))
 		s.paths = append(s.paths, m.Path)

@@ -40,10 +40,9 @@ func openSQLite(ctx context.Context, c *Config, now func() time.Time, log *slog.
 	if err != nil {
 		return stores{}, err
 	}
-	m := memory.New(now)
 	return stores{
-		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: m.Replies(), seen: m.Seen(),
-		grants: m.Grants(), session: m.Sessions(), events: m.SecurityEvents(), ping: db.Ping, close: db.Close,
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(),
+		grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(), ping: db.Ping, close: db.Close,
 	}, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/bootstrap"
@@ -46,6 +47,8 @@ type Options struct {
 	AuditLog   func(ports.AuditLog) ports.AuditLog
 	Units      func(ports.UnitOfWork) ports.UnitOfWork
 	MessageLog func(ports.MessageLog) ports.MessageLog
+	Replies    func(ports.ReplyStore) ports.ReplyStore
+	Seen       func(ports.SeenStore) ports.SeenStore
 	Services   func(soap.Profile) []bootstrap.Mount
 }
 
@@ -60,6 +63,8 @@ type Server struct {
 	Stop       func() // stops it before the test ends
 
 	sts    *dgwstest.Federation
+	stsKey *idwstest.Key // the same
+	portal *idwstest.Key
 	logs   *Log
 	client *http.Client
 }
@@ -119,7 +124,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	go func() {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{
 			Now: s.Clock.Now, Stdout: io.Discard, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
-			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, Services: o.Services,
+			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
 				if o.MessageLog != nil {
@@ -144,7 +149,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	})
 	t.Cleanup(s.Stop)
 	s.Federation = devfed.Federation{Dir: filepath.Join(dir, "federation")}
-	s.sts = tokenService(t, s.Federation)
+	s.loadKeys(t)
 	return s
 }
 
