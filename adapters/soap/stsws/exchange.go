@@ -226,7 +226,7 @@ func (p *exchangeProfile) Admit(ctx context.Context, env *soap.Envelope, _ *soap
 	if !m.expires.IsZero() && !now.Before(m.expires) {
 		return identity.Caller{}, refuse(errExpires, "Timestamp", nil)
 	}
-	return callerOf(env, c)
+	return callerOf(env, c), nil
 }
 
 // cardHolder is the caller that the ID card in ActAs names.

@@ -97,7 +97,7 @@ func (p *profile) Admit(_ context.Context, env *soap.Envelope, _ *soap.Operation
 	if err != nil {
 		return identity.Caller{}, refuse(errCertificate, "certificate unreadable", err)
 	}
-	return callerOf(env, certificate)
+	return callerOf(env, certificate), nil
 }
 
 // Answer implements soap.Profile.

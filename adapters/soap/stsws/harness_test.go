@@ -1,12 +1,21 @@
 package stsws_test
 
 import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // OCESCertHash is SHA-1 by its definition
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,10 +26,13 @@ import (
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/stsws"
+	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/trust"
+	"github.com/opennsp/nsp/domain/validity"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -150,4 +162,69 @@ func base64Of(data []byte) string { return base64.StdEncoding.EncodeToString(dat
 func certHashOf(der []byte) string {
 	sum := sha1.Sum(der) //nolint:gosec // OCESCertHash is SHA-1 by its definition
 	return base64Of(sum[:])
+}
+
+// pinned trusts a set that does not change.
+type pinned struct{ set *trust.Set }
+
+// Trust implements ports.TrustSource.
+func (p pinned) Trust(context.Context) (*trust.Set, error) { return p.set, nil }
+
+// anchorOf pins the key of a certificate for the tokens of an identity provider.
+func anchorOf(t *testing.T, der []byte, issuer string) trust.Anchor {
+	t.Helper()
+	c, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return trust.Anchor{
+		ID: "vector", Uses: []trust.Use{trust.Bootstrap}, Issuers: []string{issuer}, Key: c.RawSubjectPublicKeyInfo,
+		SPKI: sha256.Sum256(c.RawSubjectPublicKeyInfo), Window: validity.Period{From: c.NotBefore, To: c.NotAfter},
+	}
+}
+
+// resigned signs an assertion with a key of the federation, in place of the signature it has.
+func resigned(t *testing.T, assertion []byte, name string, sha1 bool) []byte {
+	t.Helper()
+	f, err := federation()
+	require.NoError(t, err)
+	key, err := authtrust.ReadKey(filepath.Join(f.Dir, name+".key"))
+	require.NoError(t, err)
+	certificates, err := authtrust.ReadCertificates(filepath.Join(f.Dir, name+".pem"))
+	require.NoError(t, err)
+	doc := cut(string(assertion), "<ds:Signature ", "</ds:Signature>")
+	signed, err := xmldsig.Signer{SHA1: sha1, Certificate: certificates[0].Raw, Sign: func(hash crypto.Hash, digest []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(rand.Reader, key, hash, digest)
+	}}.SignEnveloped([]byte(doc), strings.LastIndex(doc, "</saml:Assertion>"), regexp.MustCompile(` ID="([^"]*)"`).FindStringSubmatch(doc)[1])
+	require.NoError(t, err)
+	return signed
+}
+
+// between is the first part of text that begins with from and ends with to.
+func between(text, from, to string) string {
+	_, rest, _ := strings.Cut(text, from)
+	inside, _, _ := strings.Cut(rest, to)
+	return from + inside + to
+}
+
+// cut is text without that part, if there is one.
+func cut(text, from, to string) string {
+	if !strings.Contains(text, from) {
+		return text
+	}
+	return strings.Replace(text, between(text, from, to), "", 1)
+}
+
+func insertHeader(header string) func(string) string {
+	return replacing("</soap:Header>", header+"</soap:Header>")
+}
+
+func replacing(old, with string) func(string) string {
+	return func(m string) string { return strings.Replace(m, old, with, 1) }
+}
+
+func regexpReplace(t *testing.T, text, pattern, with string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	at := re.FindStringSubmatchIndex(text)
+	require.NotNil(t, at, "%s not found", pattern)
+	return text[:at[0]] + string(re.ExpandString(nil, with, text, at)) + text[at[1]:]
 }

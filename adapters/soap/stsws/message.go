@@ -142,23 +142,19 @@ func (m *message) verify(a xmldsig.Algorithms) (*x509.Certificate, error) {
 	return c, nil
 }
 
-// callerOf is the holder of a certificate of which nothing but the possession of the key was checked.
-func callerOf(env *soap.Envelope, c *x509.Certificate) (identity.Caller, error) {
-	caller := identity.Caller{Credential: identity.Credential{
+// callerOf is the holder of a certificate of which nothing but the possession of the key was checked. That it is a person or a system is
+// only said: the token service judges the certificate.
+func callerOf(env *soap.Envelope, c *x509.Certificate) identity.Caller {
+	caller := identity.Caller{Kind: identity.System, Credential: identity.Credential{
 		Scheme: identity.Certificate, X509Subject: authtrust.SubjectText(c), Signer: sha256.Sum256(c.Raw),
 	}}
 	if env.Addr.IsValid() {
 		caller.Addr = env.Addr.String()
 	}
-	switch authtrust.Subject(c).Class {
-	case trust.MOCES:
+	if authtrust.Subject(c).Class == trust.MOCES {
 		caller.Kind = identity.Professional
-	case trust.VOCES, trust.FOCES:
-		caller.Kind = identity.System
-	default:
-		return identity.Caller{}, refuse(errCertificate, "class of the certificate", nil)
 	}
-	return caller, nil
+	return caller
 }
 
 // signerFor returns what signs with the key for use.
