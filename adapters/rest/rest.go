@@ -76,22 +76,18 @@ func Mount(e *echo.Echo, d Deps) {
 		byPath[ep.path] = append(byPath[ep.path], &ep)
 	}
 	for path, endpoints := range byPath {
-		route(e, path, func(c echo.Context) error {
+		e.Any(path, func(c echo.Context) error {
 			a.serve(c, find(endpoints, c.Request().Method), allowed(endpoints))
 			return nil
 		})
 	}
-	route(e, "/api/*", func(c echo.Context) error {
+	elsewhere := func(c echo.Context) error {
 		a.serve(c, nowhere(), "")
 		return nil
-	})
+	}
+	e.Any("/api/*", elsewhere)
+	e.RouteNotFound("/api/*", elsewhere) // methods that HTTP does not define, at any path
 	e.GET(pathOpenAPI, serveOpenAPI)
-}
-
-// route serves path whatever the method, also one that HTTP does not define.
-func route(e *echo.Echo, path string, h echo.HandlerFunc) {
-	e.Any(path, h)
-	e.RouteNotFound(path, h)
 }
 
 // find returns the endpoint for method, or one that tells that there is none.
