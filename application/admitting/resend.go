@@ -83,10 +83,16 @@ func (r *run) mark(ctx context.Context, caller identity.Caller) error {
 	return nil
 }
 
-// key names the call among those of its service. The system is the one of the credential, the person the one who acts.
+// key names the call among those of its service. Organisation and system are those of the credential, the person is the one who acts. An
+// organisation that its credential names otherwise than by CVR number is told apart by that name.
 func (r *run) key(caller identity.Caller) (key ports.ReplyKey) {
+	credential := r.call.Caller
+	parts := []string{r.call.Service, credential.Org.CVR, credential.SystemName, caller.CPR.Digits(), caller.MessageID}
+	for _, id := range credential.Org.IDs {
+		parts = append(parts, id.Scheme, id.Code)
+	}
 	h := sha256.New()
-	for _, part := range []string{r.call.Service, caller.Org.CVR, r.call.Caller.SystemName, caller.CPR.Digits(), caller.MessageID} {
+	for _, part := range parts {
 		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a hash never fails
 		_, _ = io.WriteString(h, part)
 	}

@@ -62,31 +62,38 @@ func (ledger) Run(ctx context.Context, work, seal func(context.Context) error) e
 	return seal(ctx)
 }
 
-func newRouter(anchors ...trust.Anchor) *router {
-	if len(anchors) == 0 {
-		anchor := federation().Anchor
-		anchor.Uses = []trust.Use{trust.IDCard, trust.Token}
-		anchors = []trust.Anchor{anchor}
-	}
+// setting is what a router is built from.
+type setting struct {
+	anchors []trust.Anchor
+	policy  admitting.Policy
+	gate    *admitting.Gate
+}
+
+func newRouter(changes ...func(*setting)) *router {
 	r := &router{log: &bytes.Buffer{}}
 	now := func() time.Time { return start }
 	newID := func() string { return "answer-1" }
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
-	policy := admitting.Policy{
+	anchor := federation().Anchor
+	// One key for both schemes, as that of a token service that issues cards and tokens.
+	anchor.Uses = []trust.Use{trust.IDCard, trust.Token}
+	set := setting{[]trust.Anchor{anchor}, admitting.Policy{
 		Schemes: []identity.Scheme{identity.DGWS, identity.IDWS}, MinLevel: 3, MaxBytes: 16 << 20, Audiences: []string{idwstest.Audience},
 		Kinds: []identity.Kind{identity.System, identity.Professional, identity.Citizen},
+	}, &admitting.Gate{Audit: ledger{}, Units: ledger{}, Seen: ledger{}, Now: now, Log: logger}}
+	for _, change := range changes {
+		change(&set)
 	}
-	// Signatures are remembered: what the cache takes the place of must not be what an attack needs. Both schemes trust one key, as those of
-	// a token service that issues cards and tokens do.
-	source, cache := dgwstest.Trust(anchors...), xmldsig.NewCache(1024)
+	// Signatures are remembered: what the cache takes the place of must not be what an attack needs.
+	source, cache := dgwstest.Trust(set.anchors...), xmldsig.NewCache(1024)
 	schemes := &auth.Schemes{DGWS: &dgws.Verifier{Trust: source, Now: now, Cache: cache}, IDWS: &idws.Verifier{Trust: source, Now: now, Cache: cache}}
 	r.handler = soap.NewRouter(soap.Service{
 		Name: "test", Component: "Test", Profile: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID},
 		Operations: []soap.Operation{
-			{Name: soap.Name{Space: testNS, Local: "OpenSession"}, Label: "OpenSession", Actions: []string{"OpenSession"}, Policy: policy, Serve: r.serve},
-			{Name: soap.Name{Space: testNS, Local: "CloseSession"}, Label: "CloseSession", Actions: []string{"CloseSession"}, Policy: policy, Serve: r.serve},
+			{Name: soap.Name{Space: testNS, Local: "OpenSession"}, Label: "OpenSession", Actions: []string{"OpenSession"}, Policy: set.policy, Serve: r.serve},
+			{Name: soap.Name{Space: testNS, Local: "CloseSession"}, Label: "CloseSession", Actions: []string{"CloseSession"}, Policy: set.policy, Serve: r.serve},
 		},
-	}, soap.Deps{Gate: &admitting.Gate{Audit: ledger{}, Units: ledger{}, Seen: ledger{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger})
+	}, soap.Deps{Gate: set.gate, Now: now, NewID: newID, Log: logger})
 	return r
 }
 
