@@ -39,11 +39,21 @@ type target struct {
 }
 
 func (t target) connect(ctx context.Context, sample string, out io.Writer) (*caller, error) {
+	return connect(ctx, t.address(), t.Federation, sample, t.Authorisation, t.client(out))
+}
+
+func (t target) connectCitizen(ctx context.Context, number string, out io.Writer) (*citizen, error) {
+	return connectCitizen(ctx, t.address(), t.Federation, number, minLogName, t.client(out))
+}
+
+func (t target) address() string { return strings.TrimSuffix(t.Server, "/") }
+
+func (t target) client(out io.Writer) *http.Client {
 	client := &http.Client{}
 	if t.XML {
 		client.Transport = &transcript{next: http.DefaultTransport, w: out}
 	}
-	return connect(ctx, strings.TrimSuffix(t.Server, "/"), t.Federation, sample, t.Authorisation, client)
+	return client
 }
 
 type registerCommand struct {
@@ -120,8 +130,9 @@ func (w window) question(person minlog.ID) minlogws.Question {
 }
 
 type lookupCommand struct {
-	As     string `help:"Sample that calls, an employee." default:"laege"`
-	Person string `help:"Whose log (CPR number); empty = the caller's own." placeholder:"CPR"`
+	As      string `help:"Who calls: a sample, an employee; or borger, a citizen who logged in." default:"laege"`
+	Citizen string `help:"Which citizen borger is (CPR number)." default:"2512489996"`
+	Person  string `help:"Whose log (CPR number); empty = the caller's own." placeholder:"CPR"`
 	window
 	target
 }
@@ -130,16 +141,31 @@ type lookupCommand struct {
 func (c lookupCommand) Run(s streams) error {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	caller, err := c.connect(ctx, c.As, s.out)
+	client, own, err := c.caller(ctx, s.out)
 	if err != nil {
 		return err
 	}
-	person := minlog.ID{Source: minlog.CPR, Value: cmp.Or(c.Person, caller.sample.Person.CPR.Digits())}
-	answer, err := caller.minLog(caller.card.Assertion).Citizen(ctx, c.question(person))
+	answer, err := client.Citizen(ctx, c.question(minlog.ID{Source: minlog.CPR, Value: cmp.Or(c.Person, own)}))
 	if err != nil {
 		return err
 	}
 	return printStatements(s.out, answer)
+}
+
+// caller returns the client of who calls, and that person's own number.
+func (c lookupCommand) caller(ctx context.Context, out io.Writer) (client *minlogws.Client, own string, err error) {
+	if c.As == citizenSample {
+		caller, err := c.connectCitizen(ctx, c.Citizen, out)
+		if err != nil {
+			return nil, "", err
+		}
+		return caller.minLog(), caller.number.Digits(), nil
+	}
+	caller, err := c.connect(ctx, c.As, out)
+	if err != nil {
+		return nil, "", err
+	}
+	return caller.minLog(caller.card.Assertion), caller.sample.Person.CPR.Digits(), nil
 }
 
 type assistantsCommand struct {

@@ -74,6 +74,7 @@ type demo struct {
 	stopped chan error
 
 	registrar, reader, doctor *caller
+	citizen                   *citizen
 	bulk                      []minlog.Entry
 	registered                time.Time
 }
@@ -91,6 +92,8 @@ func (d *demo) run(ctx context.Context) error {
 		{"Wait until all of them can be looked up", d.consumed},
 		{"The employee reads her own log", d.ownLog},
 		{"The doctor reads what others did on her behalf", d.assistants},
+		{"A citizen logs in and gets an identity token", d.login},
+		{"She reads her own log, signed both ways", d.citizenLog},
 		{"A message whose ID card was changed", d.forged},
 		{"Another person's log", d.foreign},
 		{"Stop the server in order", func(context.Context) (string, error) { return "", d.stop() }},
@@ -255,6 +258,30 @@ func (d *demo) assistants(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%d accesses, want %d", len(all), want)
 	}
 	return fmt.Sprintf("%d accesses on behalf of %s", len(all), code), nil
+}
+
+// login has the citizen log in at the test identity provider, and the portal exchange that for a token.
+func (d *demo) login(ctx context.Context) (_ string, err error) {
+	d.citizen, err = connectCitizen(ctx, d.base, d.dir+"/federation", d.sample.Citizen, minLogName, d.http)
+	if err != nil {
+		return "", err
+	}
+	return "bound to the key of " + portalSample, nil
+}
+
+func (d *demo) citizenLog(ctx context.Context) (string, error) {
+	client := d.citizen.minLog()
+	all, err := pages(func(token string) (minlogws.Statements, error) {
+		return client.Citizen(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.sample.Citizen}, Grouping: "None", Details: "None",
+			PageSize: 500, PageToken: token})
+	})
+	if err != nil {
+		return "", err
+	}
+	if want := d.of(d.sample.Citizen); len(all) != want {
+		return "", fmt.Errorf("%d accesses, want %d", len(all), want)
+	}
+	return fmt.Sprintf("%d accesses", len(all)), nil
 }
 
 // forged shows a card in which the doctor became another person.

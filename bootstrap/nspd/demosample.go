@@ -39,6 +39,7 @@ type demoSample struct {
 	Registrar string `yaml:"registrar"`
 	Reader    string `yaml:"reader"`
 	Doctor    string `yaml:"doctor"`
+	Citizen   string `yaml:"citizen"`
 }
 
 func readDemo() (s demoSample, err error) {

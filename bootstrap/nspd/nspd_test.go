@@ -28,7 +28,8 @@ func nspd(args ...string) (code int, stdout, stderr string) {
 func TestDemo(t *testing.T) {
 	code, out, stderr := nspd("demo")
 	require.Equal(t, 0, code, "%s\n%s", out, stderr)
-	for _, want := range []string{"1000 accesses registered", "refused: invalid_signature", "refused: not_authorized", "All steps held"} {
+	for _, want := range []string{"1000 accesses registered", "refused: invalid_signature", "refused: not_authorized", "All steps held",
+		"bound to the key of portal", "She reads her own log, signed both ways          200 accesses"} {
 		assert.Contains(t, out, want)
 	}
 }
@@ -88,6 +89,12 @@ func TestCall(t *testing.T) {
 		{[]string{"lookup", "--system", "DDV"}, 0, "Nothing is registered.", ""},
 		{[]string{"lookup", "--since", "1h"}, 0, "FMK", ""},
 		{[]string{"lookup", "--xml"}, 0, "> SOAPAction: \"GetLogStatementsForCPRPersonWithID\"\n<soap:Envelope", ""},
+		{[]string{"lookup", "--as", "borger"}, 0, "Nothing is registered.", ""},
+		{[]string{"lookup", "--as", "borger", "--citizen", "0101010001"}, 0, "Opslag på medicinkort", ""},
+		{[]string{"lookup", "--as", "borger", "--xml"}, 0, "<wsse:SecurityTokenReference", ""},
+		{[]string{"lookup", "--as", "borger", "--person", "0101010001"}, 1, "", "the server refused: no access to this person's log (not_authorized)"},
+		{[]string{"lookup", "--as", "borger", "--citizen", "0909090009"}, 1, "", "nspd: log in as a citizen: 422 "},
+		{[]string{"lookup", "--as", "borger", "--citizen", "x"}, 1, "", "nspd: citizen: "},
 		{[]string{"lookup", "--as", "tolaege", "--authorisation", "TST03"}, 0, "Nothing is registered.", ""},
 		{[]string{"lookup", "--as", "tolaege"}, 1, "", "nspd: get an ID card as tolaege: the server refused: Authentication failed: multiple authorizations found"},
 		{[]string{"lookup", "--as", "spaerret"}, 1, "", "the certificate is revoked"},
