@@ -188,7 +188,12 @@ func (s *server) material() material {
 	return m
 }
 
+// kit makes messages with tokens of the server's own token service.
+func (s *server) kit() kit {
+	return kit{sts: s.TokenService(), issuer: devfed.STSIssuer, audience: nsptest.Audience, to: s.URL + s.path}
+}
+
 // secrets are texts of the test credentials that nothing but the classified values of the audit log may tell.
 func secrets() []string {
-	return []string{"0101010001", "0202020002", "Laege", "laege@example", "PRIVATE KEY", "MIIC", "MIID"}
+	return []string{"0101010001", "0202020002", "2512489996", "1101116171", "Laege", "laege@example", "PRIVATE KEY", "MIIC", "MIID"}
 }

@@ -49,8 +49,8 @@ func namespaceAttacks() []attack {
 	}
 }
 
-// tokenAttacks present credentials that are good somewhere else, or for somebody else.
-func tokenAttacks() []attack {
+// credentialAttacks present credentials that are good somewhere else, or for somebody else.
+func credentialAttacks() []attack {
 	return []attack{
 		{"SA-28 two cards of two organisations", func(t testing.TB, m material) string { return m.with(t, m.card+m.other) }, nil},
 		{"SA-28 card of another organisation in the card", func(t testing.TB, m material) string { return m.with(t, lastIn(t, m.card, m.other)) }, nil},

@@ -134,14 +134,26 @@ func (a tokenAttack) run(t *testing.T, d door, k kit) {
 	})
 }
 
+// tokenAttacks are attacks on an IDWS message, one by one.
+func tokenAttacks() []tokenAttack {
+	return slices.Concat(holderAttacks(), coverAttacks(), contentAttacks(), referenceAttacks())
+}
+
 func TestTokenAttacks(t *testing.T) {
 	t.Parallel()
 	r := newRouter()
-	for _, list := range [][]tokenAttack{holderAttacks(), coverAttacks(), contentAttacks(), referenceAttacks()} {
-		for _, a := range list {
-			a.run(t, r, r.kit())
-		}
+	for _, a := range tokenAttacks() {
+		a.run(t, r, r.kit())
 	}
+}
+
+func TestTokenAttacksOnAServer(t *testing.T) {
+	s := startServer(t, map[string]string{"limits.failed_security_per_minute": "0"})
+	for _, a := range tokenAttacks() {
+		a.run(t, s, s.kit())
+	}
+	s.Stop()
+	noSecrets(t, s)
 }
 
 // changed makes an attack of a change of a good message before it is signed.
