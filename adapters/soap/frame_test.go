@@ -337,6 +337,11 @@ func TestGolden(t *testing.T) {
 		h.last.Body = bytes.NewBuffer(replaceAll(h.last.Body.Bytes(), "2026-11-23T10:05:30Z", "2026-11-21T10:05:00Z", ">a-1<", ">a-2<"))
 		golden(t, h, "03-dgws-fault.xml")
 	})
+	t.Run("fault of IDWS", func(t *testing.T) {
+		h := forTokens()
+		h.post(replace(t, tokenMessage().Bytes(), "</sec:OpenSession>", " </sec:OpenSession>"))
+		golden(t, h, "06-idws-fault.xml")
+	})
 	t.Run("fault in SOAP 1.2", func(t *testing.T) {
 		h := newHarness()
 		h.post(as12(message(userCard().With("sosi:AuthenticationLevel", "3"))))

@@ -1,7 +1,10 @@
 package idws_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"strings"
 	"sync"
@@ -38,13 +41,63 @@ type source struct{ set *trust.Set }
 
 func (s source) Trust(context.Context) (*trust.Set, error) { return s.set, nil }
 
-func openSession(w *xmlout.Writer) { w.Elem("sec:OpenSession", "", "xmlns:sec", "urn:opennsp:security:1") }
+func openSession(w *xmlout.Writer) {
+	w.Elem("sec:OpenSession", "", "xmlns:sec", "urn:opennsp:security:1")
+}
 
 func citizen() idwstest.Token { return idwstest.CitizenToken(clock.Add(-5*time.Minute), portal()) }
 
 // message is a good message that carries the token.
 func message(tk idwstest.Token) idwstest.Message {
 	return idwstest.Good(tk, sts(), portal(), clock, openSession)
+}
+
+func now() time.Time { return clock }
+
+// bodyWithIDs is a body whose elements repeat ids.
+func bodyWithIDs(w *xmlout.Writer) {
+	w.Start("x:Doc", "xmlns:x", "urn:x", "id", "same")
+	w.Elem("x:Part", "", "id", "same", "ID", "same")
+	w.End()
+}
+
+// certificateAfter returns the certificate in the first element with this name after a text.
+func certificateAfter(t *testing.T, doc []byte, after, name string) *x509.Certificate {
+	t.Helper()
+	s := string(doc[bytes.Index(doc, []byte(after)):])
+	s = s[strings.Index(s, "<"+name):]
+	s = s[strings.Index(s, ">")+1:]
+	der, err := base64.StdEncoding.DecodeString(s[:strings.Index(s, "<")])
+	require.NoError(t, err)
+	c, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return c
+}
+
+// sampleAnchor pins whoever signed the token of the committed request.
+func sampleAnchor(t *testing.T, doc []byte) trust.Anchor {
+	t.Helper()
+	key := certificateAfter(t, doc, "<saml:Issuer>", "ds:X509Certificate").RawSubjectPublicKeyInfo
+	return trust.Anchor{ID: "sample", Uses: []trust.Use{trust.Token}, Issuers: []string{"OPENNSP-DEV-STS"}, Key: key, SPKI: sha256.Sum256(key)}
+}
+
+func binaryTokenKey(t *testing.T, doc []byte) [32]byte {
+	t.Helper()
+	return sha256.Sum256(certificateAfter(t, doc, "<wsse:Security", "wsse:BinarySecurityToken").RawSubjectPublicKeyInfo)
+}
+
+// tryVerify verifies what may not even be XML.
+func tryVerify(doc []byte, set *trust.Set) (identity.Caller, error) {
+	tree, err := xmltree.Parse(doc, xmltree.DefaultLimits(1<<20))
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	defer tree.Release()
+	if set == nil {
+		set = &trust.Set{Anchors: []trust.Anchor{sts().Anchor()}}
+	}
+	schemes := auth.Schemes{IDWS: &idws.Verifier{Trust: source{set}, Now: now}}
+	return schemes.Admit(context.Background(), frame(tree), policy)
 }
 
 func with[T any](v T, edit func(*T)) T {
@@ -62,12 +115,19 @@ func frame(t *xmltree.Tree) *auth.Message {
 	return m
 }
 
-// verify verifies a message under the anchors, the token service's own where none is given.
-func verify(t *testing.T, doc []byte, set *trust.Set, edit ...func(*auth.Message)) (identity.Caller, *auth.Message, error) {
+// parsed reads a document for the length of a test.
+func parsed(t *testing.T, doc []byte) *xmltree.Tree {
 	t.Helper()
 	tree, err := xmltree.Parse(doc, xmltree.DefaultLimits(1<<20))
 	require.NoError(t, err)
 	t.Cleanup(tree.Release)
+	return tree
+}
+
+// verify verifies a message under the anchors, the token service's own where none is given.
+func verify(t *testing.T, doc []byte, set *trust.Set, edit ...func(*auth.Message)) (identity.Caller, *auth.Message, error) {
+	t.Helper()
+	tree := parsed(t, doc)
 	if set == nil {
 		set = &trust.Set{Anchors: []trust.Anchor{sts().Anchor()}}
 	}
@@ -75,7 +135,7 @@ func verify(t *testing.T, doc []byte, set *trust.Set, edit ...func(*auth.Message
 	for _, e := range edit {
 		e(m)
 	}
-	v := &idws.Verifier{Trust: source{set}, Now: func() time.Time { return clock }}
+	v := &idws.Verifier{Trust: source{set}, Now: now}
 	caller, err := v.Verify(t.Context(), m, policy)
 	return caller, m, err
 }
@@ -167,7 +227,9 @@ func TestRefused(t *testing.T) {
 		{"SA-43 two HSUID headers", edit(func(m *msg) {
 			m.HSUID, m.Extra = "<x/>", `<h:HsuidHeader xmlns:h="http://www.nsi.dk/hsuid/2016/08/hsuid-1.1.xsd"/>`
 		}), nil, fault.CodeSyntax},
-		{"two frameworks", edit(func(m *msg) { m.Framework, m.Extra = "2.0", `<f:Framework xmlns:f="urn:liberty:sb:2006-08" version="2.0"/>` }), nil, fault.CodeSyntax},
+		{"two frameworks", edit(func(m *msg) {
+			m.Framework, m.Extra = "2.0", `<f:Framework xmlns:f="urn:liberty:sb:2006-08" version="2.0"/>`
+		}), nil, fault.CodeSyntax},
 		{"framework 1.0", edit(func(m *msg) { m.Framework = "1.0" }), nil, fault.CodeSyntax},
 		{"To of another service", edit(func(m *msg) { m.To = "https://nsp.test/test/Other" }), nil, fault.CodeSyntax},
 		{"ReplyTo elsewhere", edit(func(m *msg) { m.ReplyTo = "https://elsewhere" }), nil, fault.CodeSyntax},
