@@ -18,10 +18,10 @@ import (
 	"github.com/opennsp/nsp/adapters/soap/stsws"
 )
 
-// get returns what the service serves at a query.
-func (s *server) get(t *testing.T, query string) (int, string) {
+// get returns what a service serves at a query.
+func get(t *testing.T, address, query string) (int, string) {
 	t.Helper()
-	resp, err := http.Get(s.URL + stsws.PathNew + query)
+	resp, err := http.Get(address + query)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -29,10 +29,11 @@ func (s *server) get(t *testing.T, query string) (int, string) {
 	return resp.StatusCode, string(data)
 }
 
-var location = regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([a-z]+\.xsd)"`)
+var location = regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([a-z0-9]+\.xsd)"`)
 
-// schemas fetches the WSDL and all schemas it leads to, as a client generator does, and stores them so that they find each other as files.
-func (s *server) schemas(t *testing.T) string {
+// schemas fetches the WSDL at an address and all schemas it leads to, as a client generator does, and stores them so that they find each
+// other as files, with an envelope around them.
+func schemas(t *testing.T, address, around string, count int) string {
 	t.Helper()
 	dir := t.TempDir()
 	todo := []string{"?wsdl"}
@@ -44,7 +45,7 @@ func (s *server) schemas(t *testing.T) string {
 			continue
 		}
 		seen[query] = true
-		code, text := s.get(t, query)
+		code, text := get(t, address, query)
 		require.Equal(t, http.StatusOK, code, query)
 		for _, m := range location.FindAllStringSubmatch(text, -1) {
 			todo = append(todo, "?xsd="+m[1])
@@ -52,8 +53,8 @@ func (s *server) schemas(t *testing.T) string {
 		name := strings.TrimPrefix(query, "?xsd=")
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(location.ReplaceAllString(text, `schemaLocation="$1"`)), 0o600))
 	}
-	assert.Len(t, seen, 7, "the WSDL and every schema of the contract")
-	envelope, err := os.ReadFile(filepath.Join("testdata", "envelope.xsd"))
+	assert.Len(t, seen, count, "the WSDL and every schema of the contract")
+	envelope, err := os.ReadFile(filepath.Join("testdata", around))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "envelope.xsd"), envelope, 0o600))
 	return dir
@@ -94,15 +95,15 @@ func sample(t *testing.T, name string) string {
 func TestContract(t *testing.T) {
 	s := start(t, options{})
 	t.Run("WSDL names the address that was asked", func(t *testing.T) {
-		_, wsdl := s.get(t, "?wsdl")
+		_, wsdl := get(t, s.URL+stsws.PathNew, "?wsdl")
 		assert.Contains(t, wsdl, `<soap:address location="`+s.URL+stsws.PathNew+`"/>`)
 		assert.NotContains(t, wsdl, "{{")
 	})
 	t.Run("unknown schema", func(t *testing.T) {
-		code, _ := s.get(t, "?xsd=../handler.go")
+		code, _ := get(t, s.URL+stsws.PathNew, "?xsd=../handler.go")
 		assert.Equal(t, http.StatusNotFound, code)
 	})
-	dir := s.schemas(t)
+	dir := schemas(t, s.URL+stsws.PathNew, "envelope.xsd", 7)
 	t.Run("what is sent is valid", func(t *testing.T) {
 		docs := []string{sample(t, "07-sts-issue-request.xml"), sample(t, "08-sts-issue-response.xml"), sample(t, "09-sts-fault.xml")}
 		for _, name := range []string{"laege", "epj"} {
