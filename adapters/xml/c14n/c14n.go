@@ -40,6 +40,7 @@ var (
 	ErrBudget   = errors.New("c14n: more octets than the message is allowed")
 	ErrPrefixes = errors.New("c14n: more prefixes in a PrefixList than allowed")
 	ErrEmpty    = errors.New("c14n: no element to write")
+	ErrRelative = errors.New("c14n: relative namespace name")
 )
 
 // Write writes the canonical form of n to w. What it writes counts towards four times the size of the message ([xmltree.Tree.Spend]).

@@ -48,35 +48,35 @@ func TestWrite(t *testing.T) {
 		{"SX-04 attribute values", "<a b='\t&#9;\r\n&#10;&#13;&lt;>&amp;&apos;'/>", "a", c14n.Options{}, "<a b=\" &#x9; &#xA;&#xD;&lt;>&amp;'\"></a>"},
 		{"SX-04 order of attributes", `<a xmlns:z="urn:1" xmlns:b="urn:2" b:a="1" z:c="2" z:b="3" d="4" c="5"/>`, "a", c14n.Options{},
 			`<a xmlns:b="urn:2" xmlns:z="urn:1" c="5" d="4" z:b="3" z:c="2" b:a="1"></a>`},
-		{"SX-04 unused namespaces", `<a xmlns="d" xmlns:p="u" xmlns:q="v"><p:b q:x="1"><p:c/><d/></p:b></a>`, "b", c14n.Options{},
-			`<p:b xmlns:p="u" xmlns:q="v" q:x="1"><p:c></p:c><d xmlns="d"></d></p:b>`},
-		{"SX-04 namespace of an ancestor that is not written", `<p:a xmlns:p="u"><b><p:c/><p:d/></b></p:a>`, "b", c14n.Options{}, `<b><p:c xmlns:p="u"></p:c><p:d xmlns:p="u"></p:d></b>`},
-		{"SX-04 redeclared with the same name", `<p:a xmlns:p="u"><p:b xmlns:p="u"><p:c/></p:b></p:a>`, "a", c14n.Options{}, `<p:a xmlns:p="u"><p:b><p:c></p:c></p:b></p:a>`},
-		{"SX-04 redeclared and back", `<p:a xmlns:p="u"><p:b xmlns:p="v"><p:c xmlns:p="u"/></p:b><p:d/></p:a>`, "a", c14n.Options{},
-			`<p:a xmlns:p="u"><p:b xmlns:p="v"><p:c xmlns:p="u"></p:c></p:b><p:d></p:d></p:a>`},
-		{"SX-04 redeclared where it is not used", `<p:a xmlns:p="u"><b xmlns:p="v"><p:c xmlns:p="u"/></b></p:a>`, "a", c14n.Options{}, `<p:a xmlns:p="u"><b><p:c></p:c></b></p:a>`},
-		{"SX-04 default undeclared", `<a xmlns="u"><b xmlns=""><c xmlns="u"/></b></a>`, "a", c14n.Options{}, `<a xmlns="u"><b xmlns=""><c xmlns="u"></c></b></a>`},
-		{"SX-04 default undeclared at the apex", `<a xmlns="u"><b xmlns=""><c/></b></a>`, "b", c14n.Options{}, `<b><c></c></b>`},
+		{"SX-04 unused namespaces", `<a xmlns="x:d" xmlns:p="x:u" xmlns:q="x:v"><p:b q:x="1"><p:c/><d/></p:b></a>`, "b", c14n.Options{},
+			`<p:b xmlns:p="x:u" xmlns:q="x:v" q:x="1"><p:c></p:c><d xmlns="x:d"></d></p:b>`},
+		{"SX-04 namespace of an ancestor that is not written", `<p:a xmlns:p="x:u"><b><p:c/><p:d/></b></p:a>`, "b", c14n.Options{}, `<b><p:c xmlns:p="x:u"></p:c><p:d xmlns:p="x:u"></p:d></b>`},
+		{"SX-04 redeclared with the same name", `<p:a xmlns:p="x:u"><p:b xmlns:p="x:u"><p:c/></p:b></p:a>`, "a", c14n.Options{}, `<p:a xmlns:p="x:u"><p:b><p:c></p:c></p:b></p:a>`},
+		{"SX-04 redeclared and back", `<p:a xmlns:p="x:u"><p:b xmlns:p="x:v"><p:c xmlns:p="x:u"/></p:b><p:d/></p:a>`, "a", c14n.Options{},
+			`<p:a xmlns:p="x:u"><p:b xmlns:p="x:v"><p:c xmlns:p="x:u"></p:c></p:b><p:d></p:d></p:a>`},
+		{"SX-04 redeclared where it is not used", `<p:a xmlns:p="x:u"><b xmlns:p="x:v"><p:c xmlns:p="x:u"/></b></p:a>`, "a", c14n.Options{}, `<p:a xmlns:p="x:u"><b><p:c></p:c></b></p:a>`},
+		{"SX-04 default undeclared", `<a xmlns="x:u"><b xmlns=""><c xmlns="x:u"/></b></a>`, "a", c14n.Options{}, `<a xmlns="x:u"><b xmlns=""><c xmlns="x:u"></c></b></a>`},
+		{"SX-04 default undeclared at the apex", `<a xmlns="x:u"><b xmlns=""><c/></b></a>`, "b", c14n.Options{}, `<b><c></c></b>`},
 		{"SX-04 attributes of the prefix xml stay behind", `<a xml:lang="da"><b xml:space="preserve"/></a>`, "b", c14n.Options{}, `<b xml:space="preserve"></b>`},
-		{"SX-04 namespace name to be escaped", `<a xmlns="u&amp;&#9;'" xmlns:p='u"'><p:b/></a>`, "a", c14n.Options{}, `<a xmlns="u&amp;&#x9;'"><p:b xmlns:p="u&quot;"></p:b></a>`},
+		{"SX-04 namespace name to be escaped", `<a xmlns="x:u&amp;&#9;'" xmlns:p='x:u"'><p:b/></a>`, "a", c14n.Options{}, `<a xmlns="x:u&amp;&#x9;'"><p:b xmlns:p="x:u&quot;"></p:b></a>`},
 
-		{"SA-32 PrefixList", `<a xmlns="d" xmlns:p="u" xmlns:q="v"><q:b><c xmlns:p="w"/></q:b></a>`, "b", list("p"), `<q:b xmlns:p="u" xmlns:q="v"><c xmlns="d" xmlns:p="w"></c></q:b>`},
-		{"SA-32 #default", `<a xmlns="d" xmlns:p="u"><p:b><p:c xmlns=""/></p:b></a>`, "b", list("#default"), `<p:b xmlns="d" xmlns:p="u"><p:c xmlns=""></p:c></p:b>`},
-		{"SA-32 #default where there is none", `<a xmlns:p="u"><p:b/></a>`, "b", list("#default"), `<p:b xmlns:p="u"></p:b>`},
-		{"SA-32 unknown prefix", `<a xmlns:p="u"><p:b/></a>`, "b", list(" nosuch\n\tp "), `<p:b xmlns:p="u"></p:b>`},
-		{"SA-32 shadowed prefix", `<a xmlns:p="u"><x xmlns:p="v"><b/></x></a>`, "b", list("p"), `<b xmlns:p="v"></b>`},
+		{"SA-32 PrefixList", `<a xmlns="x:d" xmlns:p="x:u" xmlns:q="x:v"><q:b><c xmlns:p="x:w"/></q:b></a>`, "b", list("p"), `<q:b xmlns:p="x:u" xmlns:q="x:v"><c xmlns="x:d" xmlns:p="x:w"></c></q:b>`},
+		{"SA-32 #default", `<a xmlns="x:d" xmlns:p="x:u"><p:b><p:c xmlns=""/></p:b></a>`, "b", list("#default"), `<p:b xmlns="x:d" xmlns:p="x:u"><p:c xmlns=""></p:c></p:b>`},
+		{"SA-32 #default where there is none", `<a xmlns:p="x:u"><p:b/></a>`, "b", list("#default"), `<p:b xmlns:p="x:u"></p:b>`},
+		{"SA-32 unknown prefix", `<a xmlns:p="x:u"><p:b/></a>`, "b", list(" nosuch\n\tp "), `<p:b xmlns:p="x:u"></p:b>`},
+		{"SA-32 shadowed prefix", `<a xmlns:p="x:u"><x xmlns:p="x:v"><b/></x></a>`, "b", list("p"), `<b xmlns:p="x:v"></b>`},
 
-		{"SX-04 inclusive: all in scope", `<a xmlns="d" xmlns:p="u" xml:lang="da"><b xmlns:q="a" q:x="1"/></a>`, "b", inclusive,
-			`<b xmlns="d" xmlns:p="u" xmlns:q="a" q:x="1" xml:lang="da"></b>`},
+		{"SX-04 inclusive: all in scope", `<a xmlns="x:d" xmlns:p="x:u" xml:lang="da"><b xmlns:q="a:a" q:x="1"/></a>`, "b", inclusive,
+			`<b xmlns="x:d" xmlns:p="x:u" xmlns:q="a:a" q:x="1" xml:lang="da"></b>`},
 		{"SX-04 inclusive: nearest xml attribute", `<r xml:lang="en" xml:space="preserve"><a xml:lang="da"><b c=""/></a></r>`, "b", inclusive, `<b c="" xml:lang="da" xml:space="preserve"></b>`},
 		{"SX-04 inclusive: own xml attribute first", `<r xml:lang="en"><b xml:lang="da"><c/></b></r>`, "b", inclusive, `<b xml:lang="da"><c></c></b>`},
-		{"SX-04 inclusive: default undeclared above", `<r xmlns="u"><a xmlns=""><b/></a></r>`, "b", inclusive, `<b></b>`},
-		{"SX-04 inclusive: default undeclared inside", `<r xmlns="u"><b><c xmlns=""><d xmlns="u"/></c></b></r>`, "b", inclusive, `<b xmlns="u"><c xmlns=""><d xmlns="u"></d></c></b>`},
+		{"SX-04 inclusive: default undeclared above", `<r xmlns="x:u"><a xmlns=""><b/></a></r>`, "b", inclusive, `<b></b>`},
+		{"SX-04 inclusive: default undeclared inside", `<r xmlns="x:u"><b><c xmlns=""><d xmlns="x:u"/></c></b></r>`, "b", inclusive, `<b xmlns="x:u"><c xmlns=""><d xmlns="x:u"></d></c></b>`},
 		{"SX-04 inclusive: the prefix xml itself", `<r xmlns:xml="http://www.w3.org/XML/1998/namespace"><b/></r>`, "b", inclusive, `<b></b>`},
 
-		{"SX-07 xmlns empty", `<p:a xmlns:p="u"/>`, "a", c14n.Options{EmptyDefault: true}, `<p:a xmlns="" xmlns:p="u"></p:a>`},
+		{"SX-07 xmlns empty", `<p:a xmlns:p="x:u"/>`, "a", c14n.Options{EmptyDefault: true}, `<p:a xmlns="" xmlns:p="x:u"></p:a>`},
 		{"SX-07 xmlns empty on an element as it stands", `<a x="1"/>`, "a", c14n.Options{EmptyDefault: true}, `<a xmlns="" x="1"></a>`},
-		{"SX-07 default namespace there", `<a xmlns="u"/>`, "a", c14n.Options{EmptyDefault: true}, `<a xmlns="u"></a>`},
+		{"SX-07 default namespace there", `<a xmlns="x:u"/>`, "a", c14n.Options{EmptyDefault: true}, `<a xmlns="x:u"></a>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// The budget is that of a larger message.
@@ -88,6 +88,37 @@ func TestWrite(t *testing.T) {
 			assert.Equal(t, c.want, got.String())
 		})
 	}
+}
+
+// Canonical XML 1.0, 2.1: relative namespace names are an error, wherever one is in scope in what is written.
+func TestRelativeNamespaceNames(t *testing.T) {
+	for _, c := range []struct{ name, in string }{
+		{"SX-04 relative: of the element", `<r><p:a xmlns:p="u"/></r>`},
+		{"SX-04 relative: default", `<r><a xmlns="u/v:w"/></r>`},
+		{"SX-04 relative: not used", `<r><a xmlns:p="../u"/></r>`},
+		{"SX-04 relative: inside", `<r><a><b><c xmlns:p="?u:v"/></b></a></r>`},
+		{"SX-04 relative: in scope", `<r xmlns:p="//host/u:v"><a/></r>`},
+		{"SX-04 relative: second of an element", `<r><a xmlns:p="urn:p" xmlns:q="#q:" xmlns:s="urn:s"/></r>`},
+		{"SX-04 relative: a number is no scheme", `<r><a xmlns:p="1:u"/></r>`},
+		{"SX-04 relative: no scheme before the colon", `<r><a xmlns:p=":u"/></r>`},
+		{"SX-04 relative: beyond ASCII", `<r><a xmlns:p="å:u"/></r>`},
+		{"SX-04 relative: written with references", `<r><a xmlns:p="&#47;u:v"/></r>`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tree, err := xmltree.Parse([]byte(c.in), xmltree.DefaultLimits(1<<20))
+			require.NoError(t, err)
+			defer tree.Release()
+			for _, o := range []c14n.Options{{}, {Method: c14n.Inclusive}, {PrefixList: "p #default"}} {
+				assert.ErrorIs(t, c14n.Write(io.Discard, tree, find(tree, "a"), o), c14n.ErrRelative)
+			}
+		})
+	}
+	t.Run("SX-04 relative elsewhere", func(t *testing.T) {
+		tree, err := xmltree.Parse([]byte(`<r xmlns:a="a+B-1.:" xmlns:b="urn:b"><x xmlns:p="u"/><a xmlns="URN:x" xmlns:c="c:"><b xmlns=""/></a></r>`), xmltree.DefaultLimits(1<<20))
+		require.NoError(t, err)
+		defer tree.Release()
+		assert.NoError(t, c14n.Write(io.Discard, tree, find(tree, "a"), c14n.Options{}))
+	})
 }
 
 func TestSkip(t *testing.T) {
@@ -108,7 +139,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestErrors(t *testing.T) {
-	src := `<a xmlns:p="` + strings.Repeat("u", 900) + `">` + strings.Repeat("<p:b/>", 200) + `</a>`
+	src := `<a xmlns:p="x:` + strings.Repeat("u", 900) + `">` + strings.Repeat("<p:b/>", 200) + `</a>`
 	tree, err := xmltree.Parse([]byte(src), xmltree.DefaultLimits(1<<20))
 	require.NoError(t, err)
 	defer tree.Release()
@@ -158,8 +189,8 @@ func TestAllocations(t *testing.T) {
 // What is written is its own canonical form, and says the same.
 func FuzzCanonical(f *testing.F) {
 	for _, src := range []string{
-		`<a/>`, `<p:a xmlns:p="u" xmlns="v" p:b='1"'><c xmlns="">&lt;<![CDATA[x]]></c>` + "\r\n</p:a>", `<a>><!-- < --></a>`,
-		`<r xml:lang="da"><a xmlns:q="1" xmlns:p="2" p:x="&#9;" q:x="" /></r>`,
+		`<a/>`, `<p:a xmlns:p="x:u" xmlns="x:v" p:b='1"'><c xmlns="">&lt;<![CDATA[x]]></c>` + "\r\n</p:a>", `<a>><!-- < --></a>`,
+		`<r xml:lang="da"><a xmlns:q="x:1" xmlns:p="x:2" p:x="&#9;" q:x="" /></r>`,
 	} {
 		f.Add([]byte(src), uint8(0))
 		f.Add([]byte(src), uint8(1))

@@ -10,6 +10,9 @@ import (
 // collect finds the namespaces that the start tag of e has to declare.
 func (p *printer) collect(e *xmltree.Element, apex bool) {
 	p.fresh = p.fresh[:0]
+	if e.Decls > 0 || apex {
+		p.refuseRelative(e, apex)
+	}
 	if p.o.Method == Exclusive {
 		p.used(e)
 	}
@@ -23,6 +26,29 @@ func (p *printer) collect(e *xmltree.Element, apex bool) {
 			}
 		}
 	}
+}
+
+// refuseRelative fails where e declares a relative namespace name, or the apex has one in scope: canonical form is not defined then
+// (Canonical XML 1.0, 2.1).
+func (p *printer) refuseRelative(e *xmltree.Element, apex bool) {
+	for i, n := e.Scope, e.Decls; i != 0 && (n > 0 || apex); i, n = p.names[i].Prev, n-1 {
+		if !p.tree.Empty(i) && !absolute(p.tree.URI(i)) {
+			p.err = ErrRelative
+		}
+	}
+}
+
+// absolute reports whether a namespace name begins with a scheme (RFC 3986, 3.1).
+func absolute(uri string) bool {
+	for i := range len(uri) {
+		switch c := uri[i]; {
+		case c|0x20 >= 'a' && c|0x20 <= 'z':
+		case i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return i > 0 && c == ':'
+		}
+	}
+	return false
 }
 
 // used shows the namespaces that e visibly utilises (Exclusive XML Canonicalization 1.0, 1.1).
