@@ -63,9 +63,11 @@ func TestAdministrators(t *testing.T) {
 		}
 	}
 	t.Run("SU-6 who is taken off the list is none at once, also with an open session", func(t *testing.T) {
-		token := h.as(t, "administrator")
-		h.deps.Administrators[0].CVR = "99999999"
-		h.problem(t, h.get(t, token, base+"grants"), http.StatusForbidden, fault.CodeNotAuthorized)
+		opened := h.call(t, http.MethodPost, base+"sessions", h.envelope(h.card(t, "administrator"), "m-1"), "Content-Type", "text/xml")
+		token := h.token(t, opened)
+		require.Equal(t, http.StatusOK, h.get(t, token, base+"grants").Code)
+		later := start(t, func(n *house) { n.deps.Sessions, n.deps.Administrators = h.deps.Sessions, nil })
+		later.problem(t, later.get(t, token, base+"grants"), http.StatusForbidden, fault.CodeNotAuthorized)
 	})
 }
 

@@ -84,6 +84,9 @@ func (a *api) serve(c echo.Context, ep *endpoint, allow string) {
 	refused := a.admit(ctx, x)
 	x.access.Stats.SecurityRequest = a.Now().Sub(started)
 	out := a.carryOut(ctx, x, refused)
+	if ep.operation == "" {
+		out.Refused = false // security refused nobody: there is nothing to call
+	}
 	if out.Err == nil && ep.after != nil {
 		ep.after(context.WithoutCancel(ctx))
 	}

@@ -124,9 +124,10 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Issuer: devfed.STSIssuer, Audiences: []string{audience},
 	}, IdentityProvider: "https://idp.opennsp.test"}
 	sessions := &securing.Sessions{Store: h.sessions, Trail: trail, Now: now}
-	profile := &soap.DGWS{
-		Schemes: &auth.Schemes{DGWS: &dgws.Verifier{Trust: h.trust, Now: now}, IDWS: &idws.Verifier{Trust: h.trust, Now: now}}, Now: now, NewID: newID,
-	}
+	administrators := []auth.Administrator{{Role: "NspAdministrator", CVR: "99999903"}}
+	profile := &soap.DGWS{Schemes: &auth.Schemes{
+		DGWS: &dgws.Verifier{Trust: h.trust, Now: now}, IDWS: &idws.Verifier{Trust: h.trust, Now: now}, Administrators: administrators,
+	}, Now: now, NewID: newID}
 	h.router = soap.NewRouter(securityws.Service(sessions, profile, []string{audience}), soap.Deps{Gate: gate, Now: now, NewID: newID, Log: log})
 	h.deps = rest.Deps{
 		Gate: gate, Sessions: sessions, Envelopes: h.router, Audiences: []string{audience},
@@ -135,7 +136,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Events:         &securing.Events{Store: h.db.SecurityEvents(), Trail: trail},
 		Granted:        h.grants.Refresh,
 		Operator:       sha256.Sum256([]byte(operatorToken)),
-		Administrators: []auth.Administrator{{Role: "NspAdministrator", CVR: "99999903"}},
+		Administrators: administrators,
 		Development: &rest.Development{
 			Samples: &securing.Samples{Issuer: issuer, Find: func(name string) (securing.Sample, error) {
 				s, err := f.Sample(name)
@@ -262,6 +263,9 @@ func (h *house) problem(t *testing.T, a answer, status int, code string) {
 	assert.Equal(t, "security-api", last.Service)
 	assert.Equal(t, code, last.Fault.Code)
 	assert.Equal(t, status, last.Access.Code)
+	if last.Operation == "" {
+		assert.Equal(t, admitting.Faulted, last.Outcome, "security refused nobody")
+	}
 	if last.Outcome == admitting.Refused {
 		require.NotEmpty(t, h.refused)
 		assert.Equal(t, code, h.refused[len(h.refused)-1].Code)

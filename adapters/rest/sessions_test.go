@@ -11,6 +11,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
 )
@@ -60,6 +61,11 @@ func TestSessionByIDCard(t *testing.T) {
 			CVR: "99999902", Addr: "192.0.2.1", MessageID: "m-3",
 		}, last)
 		assert.NotEmpty(t, last.Anchor)
+	})
+	t.Run("SA-53 a number as message id", func(t *testing.T) {
+		h.now = h.now.Add(time.Second)
+		h.problem(t, h.call(t, http.MethodPost, base+"sessions", h.envelope(card, "m-"+nancy), "Content-Type", "text/xml"), http.StatusUnauthorized, fault.CodeExpired)
+		assert.Equal(t, "m-[cpr]", h.refused[len(h.refused)-1].MessageID)
 	})
 	t.Run("SA-05 another number in the card", func(t *testing.T) {
 		h.now = noon
@@ -249,6 +255,10 @@ func TestBearer(t *testing.T) {
 		for _, token := range []string{operatorToken, strings.Repeat("A", 43), ""} {
 			h.problem(t, h.call(t, http.MethodGet, base+"grants", "", "Authorization", "Bearer "+token), http.StatusUnauthorized, fault.CodeExpired)
 		}
+	})
+	t.Run("OC-44 a store that panics", func(t *testing.T) {
+		h := start(t, func(h *house) { h.deps.Sessions = &securing.Sessions{} })
+		h.problem(t, h.get(t, token, current), http.StatusInternalServerError, fault.CodeProcessing)
 	})
 	t.Run("a store that fails", func(t *testing.T) {
 		h.sessions.OnRead.FailFrom(1, errTest)
