@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,9 @@ func (s *TestIssuer) Token(ctx context.Context, r TestRequest) (token Token, err
 	}
 	if _, err := s.citizen(ctx, r.Citizen); err != nil {
 		return Token{}, err
+	}
+	if !slices.Contains(s.Audiences, r.Audience) {
+		return Token{}, ErrAudience
 	}
 	told.person = r.Citizen
 	token = s.token(Exchange{Audience: r.Audience, Certificate: r.Holder}, now)

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -227,4 +228,15 @@ func regexpReplace(t *testing.T, text, pattern, with string) string {
 	at := re.FindStringSubmatchIndex(text)
 	require.NotNil(t, at, "%s not found", pattern)
 	return text[:at[0]] + string(re.ExpandString(nil, with, text, at)) + text[at[1]:]
+}
+
+// noKeys is a signer whose device does not answer.
+type noKeys struct{}
+
+// Certificate implements ports.Signer.
+func (noKeys) Certificate(trust.Use) *x509.Certificate { return nil }
+
+// Sign implements ports.Signer.
+func (noKeys) Sign(context.Context, trust.Use, crypto.Hash, []byte) ([]byte, error) {
+	return nil, errors.New("no device")
 }
