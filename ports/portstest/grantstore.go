@@ -157,7 +157,7 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 	t.Run("Update joins the unit of work", func(t *testing.T) {
 		hs, _ := open.opened(t)
 		ctx, s := bounded(t), hs.first().Store
-		a, b := grant("1", "a", cvr, since(0)), grant("2", "b", cvr, since(0))
+		a, b, c := grant("1", "a", cvr, since(0)), grant("2", "b", cvr, since(0)), grant("3", "c", cvr, since(0))
 		require.NoError(t, s.Update(ctx, replaceBy(a)))
 		rolledBack(ctx, t, hs.first().Units, func(ctx context.Context) {
 			require.NoError(t, s.Update(ctx, replaceBy(a, b)))
@@ -169,8 +169,12 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 			require.ErrorIs(t, s.Update(ctx, replaceBy(b, b)), trust.ErrGrantExists)
 			require.ErrorIs(t, s.Update(ctx, func([]trust.Grant) ([]trust.Grant, error) { return nil, errBoom }), errBoom)
 			requireGrants(ctx, t, s, a, b)
+			require.NoError(t, s.Update(ctx, func(all []trust.Grant) ([]trust.Grant, error) {
+				require.Equal(t, []trust.Grant{a, b}, all, "edit is given what the unit wrote")
+				return append(all, c), nil
+			}))
 		})
-		requireGrants(ctx, t, hs.last().Store, a, b)
+		requireGrants(ctx, t, hs.last().Store, a, b, c)
 	})
 
 	t.Run("no Update of 20 at once is lost", func(t *testing.T) {

@@ -58,6 +58,8 @@ func replyKey(n int) ports.ReplyKey { return sha256.Sum256(fmt.Append(nil, "key 
 // claimed begins a call that nobody carries out.
 func claimed(ctx context.Context, t *testing.T, s ports.ReplyStore, key ports.ReplyKey, body [32]byte) ports.ReplyClaim {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // nothing is to be waited for
+	defer cancel()
 	reply, claim, err := s.Begin(ctx, key, body, noon.Add(day))
 	require.NoError(t, err)
 	require.Nil(t, reply)
@@ -202,6 +204,7 @@ func replyStoreWaiting(t *testing.T, open OpenReplyStore) {
 			require.NoError(t, o.err)
 			if o.claim != nil {
 				claims++
+				requireHeld(t, hs.last().Store, keyA, bodyA)
 				require.NoError(t, hs.nth(o.handle).Store.Keep(ctx, *o.claim, []byte("answer")))
 			} else {
 				assert.Equal(t, "answer", string(o.reply))

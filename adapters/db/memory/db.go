@@ -13,20 +13,21 @@ import (
 // DB is one database in memory: its stores are its methods, and one lock covers all of them. A unit of work takes the lock at its first
 // write and holds it to its end, so that nobody sees what is not committed. It is safe for concurrent use.
 type DB struct {
-	now      func() time.Time
-	lock     chan struct{} // of capacity 1; a channel, so that waiting ends with the context
-	topics   topics
-	log      registrations
-	replies  replyRows
-	seen     seenRows
-	grants   []trust.Grant // ordered, and replaced as a whole
-	sessions sessionRows
-	events   []event // ordered by time
+	now       func() time.Time
+	lock      chan struct{} // of capacity 1; a channel, so that waiting ends with the context
+	topics    topics
+	log       registrations
+	replies   replyRows
+	claimPoll time.Duration // defaultClaimPoll but in tests
+	seen      seenRows
+	grants    []trust.Grant // ordered, and replaced as a whole
+	sessions  sessionRows
+	events    []event // ordered by time
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
-	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), seen: newSeenRows(),
+	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
 		sessions: newSessionRows()}
 }
 

@@ -21,7 +21,7 @@ var _ ports.SecurityEvents = securityEvents{}
 
 // Record puts each event behind those of the same time.
 func (s securityEvents) Record(ctx context.Context, until time.Time, events ...audit.Refusal) error {
-	return s.db.alone(ctx, func(*unit) error {
+	return s.db.alone(ctx, func(*unit) error { // cannot fail: nothing is to be taken back
 		for _, e := range events {
 			e.At = instant(e.At)
 			at, _ := slices.BinarySearchFunc(s.db.events, e.At, func(old event, at time.Time) int {

@@ -34,8 +34,8 @@ var _ ports.ReplyStore = replies{}
 const (
 	// lease is how long a claim is held by somebody who neither keeps nor drops it.
 	lease = 2 * time.Minute
-	// lapsePoll is how often who waits looks whether the claim has lapsed; that it has ended, it is told.
-	lapsePoll = 250 * time.Millisecond
+	// defaultClaimPoll is how often who waits looks whether a claim has lapsed; that it ended, it is told.
+	defaultClaimPoll = 250 * time.Millisecond
 )
 
 // Begin waits without the lock.
@@ -65,14 +65,14 @@ func (s replies) Begin(ctx context.Context, key ports.ReplyKey, body [32]byte, u
 		if err != nil || ended == nil {
 			return reply, claim, err
 		}
-		if err := waitFor(ctx, ended); err != nil {
+		if err := s.db.waitFor(ctx, ended); err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-func waitFor(ctx context.Context, ended <-chan struct{}) error {
-	poll := time.NewTimer(lapsePoll)
+func (db *DB) waitFor(ctx context.Context, ended <-chan struct{}) error {
+	poll := time.NewTimer(db.claimPoll)
 	defer poll.Stop()
 	select {
 	case <-ended:

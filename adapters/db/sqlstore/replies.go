@@ -19,9 +19,9 @@ var _ ports.ReplyStore = replies{}
 const (
 	// lease is how long a claim is held by somebody who neither keeps nor drops it.
 	lease = 2 * time.Minute
-	// claimPoll is how often who waits looks whether a claim has lapsed, or was ended by another process; that it ended in this process, it
-	// is told.
-	claimPoll = 50 * time.Millisecond
+	// defaultClaimPoll is how often who waits looks whether a claim has lapsed, or was ended by another process; that it ended in this
+	// process, it is told.
+	defaultClaimPoll = 50 * time.Millisecond
 )
 
 // claimReply takes a key that nobody uses, or compares and sets one whose claim has lapsed or that is past its until.
@@ -71,7 +71,7 @@ type replyRow struct {
 
 // await returns the reply once it is kept; free=true if the key can be claimed.
 func (s replies) await(ctx context.Context, key ports.ReplyKey, body [32]byte) (reply []byte, free bool, err error) {
-	poll := time.NewTicker(claimPoll)
+	poll := time.NewTicker(s.db.claimPoll)
 	defer poll.Stop()
 	for {
 		ended, leave := s.db.ended.of(key) // before the query, so that no end is missed

@@ -226,20 +226,31 @@ func TestNobodyWaitsForever(t *testing.T) {
 	assert.Empty(t, db.ended.waiting)
 }
 
-// A reply that is kept just after who waits has looked wakes it all the same.
-func TestNoReplyIsMissed(t *testing.T) {
-	db := opened(t)
-	claim := begun(t, db, 1)
-	looks := 0
-	db.observe = func(statement string) {
-		if statement != findReply {
-			return
-		}
-		if looks++; looks == 1 {
-			assert.NoError(t, db.Replies().Keep(context.Background(), claim, []byte("answer")))
-		}
+// Who waits is woken when the claim ends, also if that happens just after it looked: here nobody looks twice by itself.
+func TestWhoWaitsIsWoken(t *testing.T) {
+	for name, end := range map[string]func(*DB, ports.ReplyClaim) error{
+		"kept": func(db *DB, c ports.ReplyClaim) error {
+			return db.Replies().Keep(context.Background(), c, []byte("answer"))
+		},
+		"dropped": func(db *DB, c ports.ReplyClaim) error { return db.Replies().Drop(context.Background(), c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := opened(t)
+			db.claimPoll = time.Hour
+			claim, asked := begun(t, db, 1), 0
+			db.now = func() time.Time {
+				// Begin asks for the time when it claims, when it looks the claim up, and when it has found it.
+				if asked++; asked == 3 {
+					assert.NoError(t, end(db, claim))
+				}
+				return time.Now()
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			reply, next, err := db.Replies().Begin(ctx, hash(1), hash(1), time.Now().Add(time.Hour))
+			require.NoError(t, err)
+			assert.Equal(t, name == "dropped", next != nil)
+			assert.Equal(t, name == "kept", string(reply) == "answer")
+		})
 	}
-	reply, _, err := db.Replies().Begin(context.Background(), hash(1), hash(1), time.Now().Add(time.Hour))
-	require.NoError(t, err)
-	assert.Equal(t, "answer", string(reply))
 }

@@ -22,18 +22,19 @@ type Options struct {
 
 // DB is an open database; its stores are its methods. One connection writes, the others read. It is safe for concurrent use.
 type DB struct {
-	now     func() time.Time
-	writer  *sql.DB // of one connection, which conn holds from Open to Close
-	conn    *sql.Conn
-	turn    chan struct{} // of capacity 1: held by the transaction that writes; a channel, so that waiting ends with the context
-	writing session
-	unsafe  error // why nothing may be written any more; who has the turn sets it
-	readers *sql.DB
-	reading session
-	grown   wakeups[place]
-	ended   wakeups[ports.ReplyKey] // claims
-	files   files
-	observe func(statement string) // told each statement, without values; nil but in tests
+	now       func() time.Time
+	writer    *sql.DB // of one connection, which conn holds from Open to Close
+	conn      *sql.Conn
+	turn      chan struct{} // of capacity 1: held by the transaction that writes; a channel, so that waiting ends with the context
+	writing   session
+	unsafe    error // why nothing may be written any more; who has the turn sets it
+	readers   *sql.DB
+	reading   session
+	grown     wakeups[place]
+	ended     wakeups[ports.ReplyKey] // claims
+	claimPoll time.Duration           // defaultClaimPoll but in tests
+	files     files
+	observe   func(statement string) // told each statement, without values; nil but in tests
 }
 
 // defaultMaxConns is Options.MaxConns where it is 0.
@@ -50,7 +51,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	db := &DB{now: opt.Now, turn: make(chan struct{}, 1)}
+	db := &DB{now: opt.Now, turn: make(chan struct{}, 1), claimPoll: defaultClaimPoll}
 	if err := db.open(ctx, opt); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", opt.Path, errors.Join(translate(err), db.Close()))
 	}
