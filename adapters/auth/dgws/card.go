@@ -280,10 +280,10 @@ func (c *Card) checkContent() error {
 		c.ID == "", utf8.RuneCountInString(c.ID) > 128, c.CertHash == "",
 		c.SystemName == "", c.CareProvider == "", c.CareProviderName == "",
 		!strings.HasPrefix(c.CareProviderFormat, "medcom:"),
-		c.CareProviderFormat == formatCVR && !isCVR(c.CareProvider):
+		c.CareProviderFormat == formatCVR && !auth.IsDigits(c.CareProvider, 8):
 		return ErrCard
 	case c.Type == typeUser && (c.GivenName == "" || c.SurName == ""),
-		c.AuthorisationCode != "" && !isAuthorisationCode(c.AuthorisationCode):
+		c.AuthorisationCode != "" && !auth.IsAuthorisationCode(c.AuthorisationCode):
 		return ErrCard
 	}
 	if c.Type == typeUser {
@@ -292,26 +292,6 @@ func (c *Card) checkContent() error {
 		}
 	}
 	return nil
-}
-
-func isCVR(s string) bool { return len(s) == 8 && digits(s) }
-
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-func isAuthorisationCode(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return len(s) == 5
 }
 
 // caller builds the caller of a card whose content was checked.
@@ -337,7 +317,7 @@ func (c *Card) caller(at times, level int) identity.Caller {
 		caller.AuthorisationCode = c.AuthorisationCode
 		caller.RawRole = c.Role
 		switch {
-		case c.AuthorisationCode != "" && len(c.Role) == 4 && digits(c.Role):
+		case c.AuthorisationCode != "" && auth.IsDigits(c.Role, 4):
 			caller.EducationCode = c.Role
 		case c.Role == "" || c.Role == identity.NoRole:
 		default:

@@ -3,6 +3,7 @@ package idws
 import (
 	"strings"
 
+	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/relation"
@@ -29,7 +30,7 @@ func (c *claims) caller() (caller identity.Caller, err error) {
 		}
 	}
 	atWork := c.has(cvr2) || c.has(cvr3)
-	if atWork && !isDigits(cvr, 8) {
+	if atWork && !auth.IsDigits(cvr, 8) {
 		return identity.Caller{}, refuse(errToken, "CVR number")
 	}
 	person := !caller.CPR.IsZero() || c.values[person3] != "" || c.values[rid] != ""
@@ -68,7 +69,7 @@ func (c *claims) caller() (caller identity.Caller, err error) {
 func (c *claims) level() (int, error) {
 	level := 0
 	if c.has(assurance2) {
-		if text := c.values[assurance2]; isDigits(text, 1) {
+		if text := c.values[assurance2]; auth.IsDigits(text, 1) {
 			level = int(text[0] - '0')
 		}
 	}
@@ -106,14 +107,14 @@ func (c *claims) authority(caller *identity.Caller) error {
 				}
 			}
 		}
-		if !listed || !isAuthorisationCode(chosen.Code) {
+		if !listed || !auth.IsAuthorisationCode(chosen.Code) {
 			return refuse(errToken, "authorisation code")
 		}
 	}
 	text := c.values[role]
 	caller.RawRole, caller.AuthorisationCode = text, chosen.Code
 	switch {
-	case isDigits(text, 4): // an education code, which is a role only with an authorisation
+	case auth.IsDigits(text, 4): // an education code, which is a role only with an authorisation
 		if chosen.EducationCode == "" {
 			chosen.EducationCode = text
 		}
@@ -121,7 +122,7 @@ func (c *claims) authority(caller *identity.Caller) error {
 		caller.NationalRole = identity.NationalRoleName(text)
 	}
 	if chosen.Code != "" && chosen.EducationCode != "" {
-		if !isDigits(chosen.EducationCode, 4) {
+		if !auth.IsDigits(chosen.EducationCode, 4) {
 			return refuse(errToken, "education code")
 		}
 		caller.EducationCode = chosen.EducationCode
@@ -152,28 +153,10 @@ func (c *claims) principal(actor cpr.Number) (*identity.Principal, error) {
 			continue
 		}
 		number, err := cpr.Parse(digits)
-		if err != nil || !isDigits(digits, 10) || actor.IsZero() || number == actor {
+		if err != nil || !auth.IsDigits(digits, 10) || actor.IsZero() || number == actor {
 			break
 		}
 		return &identity.Principal{CPR: number, Kind: o.kind}, nil
 	}
 	return nil, refuse(errOnBehalfOf, "on behalf of")
-}
-
-func isDigits(s string, n int) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return len(s) == n
-}
-
-func isAuthorisationCode(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return len(s) == 5
 }

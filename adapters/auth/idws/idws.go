@@ -31,6 +31,7 @@ type Verifier struct {
 	Cache      *xmldsig.Cache // what RSA has found good of tokens that come again; nil keeps nothing
 
 	anchors auth.Anchors
+	holders holders
 }
 
 var _ auth.Verifier = (*Verifier)(nil)
@@ -89,12 +90,12 @@ func (v *Verifier) admit(m *auth.Message, head headers, tk token, set *trust.Set
 	if err != nil {
 		return identity.Caller{}, cvr, err
 	}
-	h, err := tk.holder(now)
+	h, err := tk.holder(&v.holders, now)
 	if err != nil {
 		return identity.Caller{}, cvr, err
 	}
 	if m.Attributes != nil {
-		m.Attributes[attributeSubject] = h.subject()
+		m.Attributes[attributeSubject] = h.subject
 	}
 	if h.revoked(set) {
 		return identity.Caller{}, cvr, refuse(errRevoked, "holder's certificate revoked")
@@ -111,8 +112,8 @@ func (v *Verifier) admit(m *auth.Message, head headers, tk token, set *trust.Set
 	}
 	caller.Audience, caller.MessageID = audience, head.messageIDText
 	c := &caller.Credential
-	c.Scheme, c.Issuer, c.ID, c.X509Subject = identity.IDWS, tk.issuer(), tk.id(), h.subject()
-	c.CertHash, c.Signer = h.hash(), h.sum
+	c.Scheme, c.Issuer, c.ID, c.X509Subject = identity.IDWS, tk.issuer(), tk.id(), h.subject
+	c.CertHash, c.Signer = h.hash, h.sum
 	c.IssuedAt, c.NotBefore, c.NotOnOrAfter = at.issued, at.notBefore, at.notOnOrAfter
 	return caller, cvr, nil
 }

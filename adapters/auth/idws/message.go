@@ -7,7 +7,7 @@ import (
 )
 
 // verifyMessage verifies the message signature with the holder's key, and that it covers every part it must at the very place it was read.
-func (v *Verifier) verifyMessage(m *auth.Message, head headers, assertion xmltree.Node, h holder) error {
+func (v *Verifier) verifyMessage(m *auth.Message, head headers, assertion xmltree.Node, h *holder) error {
 	t := m.Tree
 	if t.Child(m.Security, auth.NSSignature, "Signature") == xmltree.None {
 		return refuse(errSignature, "no message signature")
@@ -43,7 +43,7 @@ func (v *Verifier) verifyMessage(m *auth.Message, head headers, assertion xmltre
 
 // namesHolder tells whether KeyInfo, where there is one, names the holder's key: by its certificate, by a token with it or by the assertion
 // that is bound to it. The signature is verified with the holder's key whatever KeyInfo says.
-func namesHolder(t *xmltree.Tree, sig *xmldsig.Signature, assertion xmltree.Node, h holder) bool {
+func namesHolder(t *xmltree.Tree, sig *xmldsig.Signature, assertion xmltree.Node, h *holder) bool {
 	info := t.Child(sig.Node(), auth.NSSignature, "KeyInfo")
 	if info == xmltree.None {
 		return true

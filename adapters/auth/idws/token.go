@@ -1,21 +1,15 @@
 package idws
 
 import (
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
-	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/adapters/xml/xsd"
 	"github.com/opennsp/nsp/domain/fault"
-	"github.com/opennsp/nsp/domain/trust"
 )
 
 const (
@@ -158,48 +152,39 @@ func (tk token) audience(allowed []string) (string, error) {
 	return "", refuse(ErrAudience, "audience")
 }
 
-// holder is the certificate that a token is bound to.
-type holder struct {
-	certificate *x509.Certificate
-	key         *rsa.PublicKey
-	sum, spki   [32]byte // SHA-256 of the certificate and of its SubjectPublicKeyInfo
-}
-
 // holder reads the one SubjectConfirmation, which must be by holder-of-key with one certificate.
-func (tk token) holder(now time.Time) (h holder, err error) {
+func (tk token) holder(known *holders, now time.Time) (_ *holder, err error) {
 	n := tk.node
 	for _, step := range [...]string{"Subject", "SubjectConfirmation"} {
 		if n, err = tk.only(n, auth.NSAssertion, step); err != nil {
-			return h, refuse(errToken, "SubjectConfirmation")
+			return nil, refuse(errToken, "SubjectConfirmation")
 		}
 	}
 	if method, _ := tk.attr(n, "Method"); method != holderOfKey {
-		return h, refuse(errBearer, "not holder-of-key")
+		return nil, refuse(errBearer, "not holder-of-key")
 	}
 	data, err := tk.only(n, auth.NSAssertion, "SubjectConfirmationData")
 	if err != nil {
-		return h, refuse(errBearer, "SubjectConfirmationData")
+		return nil, refuse(errBearer, "SubjectConfirmationData")
 	}
 	if err := tk.confirmedNow(data, now); err != nil {
-		return h, err
+		return nil, err
 	}
 	n = data
 	for _, step := range [...]string{"KeyInfo", "X509Data", "X509Certificate"} {
 		if n, err = tk.only(n, auth.NSSignature, step); err != nil {
-			return h, refuse(errBearer, "no certificate of the holder")
+			return nil, refuse(errBearer, "no certificate of the holder")
 		}
 	}
-	der, ok := xmldsig.AppendDER(nil, tk.tree, n)
+	var buf [2 << 10]byte // certificates are shorter, as a rule
+	der, ok := xmldsig.AppendDER(buf[:0], tk.tree, n)
 	if !ok {
-		return h, refuse(errBearer, "certificate unreadable")
+		return nil, refuse(errBearer, "certificate unreadable")
 	}
-	if h.certificate, err = x509.ParseCertificate(der); err != nil {
-		return h, &auth.Refusal{Fault: errBearer, Cause: "certificate unreadable", Err: err}
+	h, err := known.of(der)
+	if err != nil {
+		return nil, &auth.Refusal{Fault: errBearer, Cause: "certificate unreadable", Err: err}
 	}
-	if h.key, ok = h.certificate.PublicKey.(*rsa.PublicKey); !ok {
-		return h, refuse(errBearer, "holder's key is not RSA")
-	}
-	h.sum, h.spki = sha256.Sum256(der), sha256.Sum256(h.certificate.RawSubjectPublicKeyInfo)
 	return h, nil
 }
 
@@ -216,16 +201,4 @@ func (tk token) confirmedNow(data xmltree.Node, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// subject returns the certificate's subject as the audit log prints it.
-func (h *holder) subject() string { return authtrust.SubjectText(h.certificate) }
-
-// hash returns the base64 of the SHA-256 of the certificate.
-func (h *holder) hash() string { return base64.StdEncoding.EncodeToString(h.sum[:]) }
-
-func (h *holder) revoked(set *trust.Set) bool {
-	return set.Revoked.Has(h.sum, h.spki, trust.Serial{
-		Issuer: sha256.Sum256(h.certificate.RawIssuer), Number: h.certificate.SerialNumber.String(),
-	})
 }
