@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
@@ -126,7 +127,7 @@ type Config struct {
 		EventRetention      time.Duration
 	}
 	Grants    map[string][]string // CVR numbers, or trust.AnyCVR, by the name of the grant
-	Allowlist struct{ NASNotify []Publisher }
+	Allowlist struct{ NASNotify allowlist.List }
 	Session   struct{ Lifetime time.Duration }
 	DGWS      struct {
 		MaxCardAge    time.Duration
@@ -216,7 +217,7 @@ func DefaultConfig() Config {
 	c.Shutdown.DrainDelay, c.Shutdown.Timeout = 5*time.Second, 25*time.Second
 	c.Security.MinRSABits, c.Security.ClockSkew, c.Security.CacheEntries = 2048, time.Minute, 16384
 	c.Security.MaxMessage, c.Security.HSUID.Enabled, c.Security.EventRetention = admitting.DefaultMaxBytes, true, 2160*time.Hour
-	c.Allowlist.NASNotify = []Publisher{
+	c.Allowlist.NASNotify = allowlist.List{
 		{Network: netip.MustParsePrefix("127.0.0.0/8"), Name: "local"}, {Network: netip.MustParsePrefix("::1/128"), Name: "local"},
 	}
 	c.Session.Lifetime = time.Hour

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/allowlist"
 )
 
 func configFile(t *testing.T, content string) string {
@@ -238,7 +239,7 @@ func TestLoadSecurity(t *testing.T) {
 		assert.Equal(t, []string{"12345678", "87654321"}, c.Grants["hsuid"])
 		assert.Empty(t, c.Grants["sces"])
 		assert.Equal(t, []CallerLimit{{"a", 20, time.Hour, 20}, {"b", 5, time.Second, 9}}, c.Limits.Callers)
-		assert.Equal(t, []Publisher{{netip.MustParsePrefix("10.0.0.0/8"), "fmk", []string{"A", "B"}}}, c.Allowlist.NASNotify)
+		assert.Equal(t, allowlist.List{{Network: netip.MustParsePrefix("10.0.0.0/8"), Name: "fmk", Topics: []string{"A", "B"}}}, c.Allowlist.NASNotify)
 		assert.Equal(t, []auth.Administrator{{Role: "Boss", CVR: "12345678"}}, c.Security.Administrators)
 	})
 	t.Run("words and numbers that YAML reads in its own way", func(t *testing.T) {

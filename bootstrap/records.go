@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/domain/trust"
 )
 
@@ -21,13 +22,6 @@ type CallerLimit struct {
 	Calls   int
 	Per     time.Duration
 	Burst   int
-}
-
-// Publisher is a network whose systems may call without credential.
-type Publisher struct {
-	Network netip.Prefix
-	Name    string
-	Topics  []string // none = all
 }
 
 // cvrNumber is the form of a number of the Central Business Register.
@@ -188,7 +182,7 @@ func parseRate(s string) (calls int, per time.Duration, err error) {
 }
 
 // publishers are texts cidr=… name=… topics=a|b.
-type publishers []Publisher
+type publishers allowlist.List
 
 func (f *publishers) kind() kind { return recordsKind }
 func (f *publishers) set(v []string) error {
@@ -205,7 +199,7 @@ func (f *publishers) set(v []string) error {
 		if record["name"] == "" {
 			return errors.New("name is missing")
 		}
-		p := Publisher{Network: network, Name: record["name"]}
+		p := allowlist.Entry{Network: network, Name: record["name"]}
 		if topics := record["topics"]; topics != "" && topics != allTopics {
 			p.Topics = strings.Split(topics, "|")
 			if slices.Contains(p.Topics, "") || slices.Contains(p.Topics, allTopics) {

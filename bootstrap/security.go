@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/opennsp/nsp/adapters/auth"
+	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/idws"
 	"github.com/opennsp/nsp/adapters/auth/trust"
@@ -31,7 +32,8 @@ func (s *server) profile(signer *trust.Signer) *soap.NSP {
 		IDWS: &idws.Verifier{
 			Trust: s.trust, Now: s.opt.Now, MinRSABits: c.MinRSABits, Cache: cache, Skew: s.cfg.IDWS.TimestampSkew,
 		},
-		Administrators: c.Administrators,
+		Administrators: c.Administrators, Lists: map[string]allowlist.List{Publishers: s.cfg.Allowlist.NASNotify},
+		BindToTLS: s.cfg.DGWS.BindCardToTLS == BindRequire, NoHSUID: !c.HSUID.Enabled,
 	}
 	return &soap.NSP{
 		DGWS: &soap.DGWS{Schemes: schemes, Now: s.opt.Now, NewID: s.opt.NewID, LegacyFaults: s.cfg.DGWS.FaultStyle == FaultStyleLegacy},
@@ -41,7 +43,7 @@ func (s *server) profile(signer *trust.Signer) *soap.NSP {
 	}
 }
 
-// ruled returns the operations with what the configuration says of credentials: ID cards, the audiences of tokens, and the HSUID header.
+// ruled returns the operations with what the configuration says of credentials: ID cards and the audiences of tokens.
 func (s *server) ruled(operations []soap.Operation, audiences []string) []soap.Operation {
 	ruled := slices.Clone(operations)
 	for i := range ruled {
@@ -50,9 +52,6 @@ func (s *server) ruled(operations []soap.Operation, audiences []string) []soap.O
 		p.Audiences = audiences
 		if p.MaxBytes == 0 {
 			p.MaxBytes = s.cfg.Security.MaxMessage
-		}
-		if !s.cfg.Security.HSUID.Enabled {
-			p.HSUID = admitting.Ignored
 		}
 	}
 	return ruled

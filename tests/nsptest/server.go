@@ -61,6 +61,7 @@ type Server struct {
 	MessageLog ports.MessageLog
 	Federation devfed.Federation
 	Stop       func() // stops it before the test ends
+	Reload     func() // has it read its trust files again
 
 	sts    *dgwstest.Federation
 	stsKey *idwstest.Key // the same
@@ -120,10 +121,11 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	cfg, err := bootstrap.Load(bootstrap.Sources{Flags: settings})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan bootstrap.Started, 1), make(chan error, 1)
+	ready, ended, reload := make(chan bootstrap.Started, 1), make(chan error, 1), make(chan struct{})
+	s.Reload = func() { reload <- struct{}{} }
 	go func() {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{
-			Now: s.Clock.Now, Stdout: io.Discard, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
+			Now: s.Clock.Now, Reload: reload, Stdout: io.Discard, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
 			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
