@@ -24,7 +24,7 @@ build: ## build bin/nspd; the go command writes version and commit into it
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/nspd ./bootstrap/nspd
 
 test: ## run all tests; what they could use and do not find is listed first
-	@for tool in xmlsec1 xmllint strace java node npm; do command -v $$tool >/dev/null || echo "not installed, its tests are skipped: $$tool"; done
+	@for tool in xmlsec1 xmllint strace java mvn node npm python3; do command -v $$tool >/dev/null || echo "not installed, its tests are skipped: $$tool"; done
 	@[ -n "$$OPENNSP_TEST_VECTORS" ] || echo "not set, its tests are skipped: OPENNSP_TEST_VECTORS (folder of real signed messages)"
 	go test -timeout 8m $(PKG)
 
@@ -42,7 +42,7 @@ bench: build ## print the figures of speed and memory against their goals; BENCH
 fuzz: ## run every fuzz target for FUZZTIME
 	@set -e; grep -rlE --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$file); do \
-	    echo "== $$file $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null; \
+	    echo "== $$file $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./$$(dirname $$file) </dev/null; \
 	  done; done
 
 mutants: ## put faults into the source and see that a test notices each; MUTANT=regexp selects
