@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -36,9 +37,9 @@ func (m methods) has(want methods) bool {
 	return len(want) > 0
 }
 
-// portAssertions finds types with all methods of a port (names and numbers of parameters) that do not assert it.
+// portAssertions finds types with all methods of a port (names and numbers of parameters) that assert neither it nor a port that embeds it.
 func portAssertions(r *repo) []string {
-	ports := map[string]methods{}
+	ports, embedding := map[string]methods{}, map[string][]string{}
 	for _, f := range r.files {
 		if f.dir != "ports" || f.test {
 			continue
@@ -51,8 +52,11 @@ func portAssertions(r *repo) []string {
 			if it, ok := spec.Type.(*ast.InterfaceType); ok {
 				set := methods{}
 				for _, m := range it.Methods.List {
-					if fn, ok := m.Type.(*ast.FuncType); ok {
-						set[m.Names[0].Name] = shapeOf(fn)
+					switch kind := m.Type.(type) {
+					case *ast.Ident:
+						embedding[kind.Name] = append(embedding[kind.Name], spec.Name.Name)
+					case *ast.FuncType:
+						set[m.Names[0].Name] = shapeOf(kind)
 					}
 				}
 				ports[spec.Name.Name] = set
@@ -88,7 +92,8 @@ func portAssertions(r *repo) []string {
 		}
 		for _, typ := range sortedStrings(implemented) {
 			for _, port := range sortedStrings(ports) {
-				if implemented[typ].has(ports[port]) && !asserted[port+" "+typ] {
+				says := func(port string) bool { return asserted[port+" "+typ] }
+				if implemented[typ].has(ports[port]) && !says(port) && !slices.ContainsFunc(embedding[port], says) {
 					bad = append(bad, fmt.Sprintf("%s: %s.%s implements ports.%s and does not say so", key[0], path.Base(key[1]), typ, port))
 				}
 			}
