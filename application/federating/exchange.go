@@ -19,7 +19,7 @@ import (
 const (
 	DefaultTokenLifetime = time.Hour
 	MaxTokenLifetime     = 8 * time.Hour
-	tokenSkew            = time.Minute               // how far the clock of an identity provider may be ahead of ours
+	defaultSkew          = time.Minute               // how far the clock of an identity provider may be ahead of ours
 	maxExchanged         = 24*time.Hour + backdating // lifetime of what is exchanged
 )
 
@@ -197,7 +197,7 @@ func (s *TokenService) Sosi2OIOSaml(ctx context.Context, r Exchange, actAs Excha
 		return Token{}, ErrTokenPeriod
 	case !now.Before(card.NotOnOrAfter):
 		return Token{}, ErrTokenExpired
-	case now.Before(card.NotBefore.Add(-tokenSkew)) || card.IssuedAt.After(now.Add(tokenSkew)):
+	case now.Before(card.NotBefore.Add(-s.clockSkew())) || card.IssuedAt.After(now.Add(s.clockSkew())):
 		return Token{}, ErrTokenEarly
 	case r.Certificate != nil && !isHashOf(card.CertHash, r.Certificate):
 		return Token{}, ErrTokenHolder
@@ -259,7 +259,7 @@ func (s *TokenService) assertion(
 		return Assertion{}, ErrTokenPeriod
 	case !now.Before(a.NotOnOrAfter):
 		return Assertion{}, ErrTokenExpired
-	case now.Before(from.Add(-tokenSkew)) || a.IssuedAt.After(now.Add(tokenSkew)):
+	case now.Before(from.Add(-s.clockSkew())) || a.IssuedAt.After(now.Add(s.clockSkew())):
 		return Assertion{}, ErrTokenEarly
 	case !slices.ContainsFunc(a.Audiences, func(x string) bool { return slices.Contains(s.OwnAudiences, x) }):
 		return Assertion{}, ErrTokenAudience
@@ -358,3 +358,5 @@ func (s *TokenService) token(r Exchange, now time.Time) Token {
 		ID: "_" + s.NewID(), Issuer: s.Issuer, IssuedAt: issued, NotOnOrAfter: issued.Add(lifetime), Audience: r.Audience, Holder: r.Certificate,
 	}
 }
+
+func (s *TokenService) clockSkew() time.Duration { return cmp.Or(s.ClockSkew, defaultSkew) }

@@ -77,6 +77,7 @@ type TokenService struct {
 
 	NewID         func() string // of cards and tokens
 	TokenLifetime time.Duration // of a token; 0 = 1 hour, never more than 8 hours
+	ClockSkew     time.Duration // how far the clock of who issued a card or token may be ahead of ours; 0 = 60 seconds
 	OwnAudiences  []string      // audiences of the tokens that may be exchanged here
 	Audiences     []string      // whom tokens are issued for
 	CardAudiences []string      // what AppliesTo may name besides where a card is asked for; the card names no audience

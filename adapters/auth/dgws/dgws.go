@@ -2,6 +2,7 @@
 package dgws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -21,6 +22,7 @@ type Verifier struct {
 	Trust      ports.TrustSource
 	Now        func() time.Time
 	MinRSABits int            // 0 means 2048
+	ClockSkew  time.Duration  // how far the issuer's clock may be ahead of ours; 0 means 60 seconds
 	Cache      *xmldsig.Cache // what RSA has found good of cards that come again; nil keeps nothing
 
 	anchors auth.Anchors
@@ -41,7 +43,7 @@ func (v *Verifier) Verify(ctx context.Context, m *auth.Message, p admitting.Poli
 		return identity.Caller{}, err
 	}
 	m.Attributes = a.card.Attributes()
-	caller, err := admit(&a.card, a.head, p, now)
+	caller, err := v.admit(&a.card, a.head, p, now)
 	if err != nil {
 		var refusal *auth.Refusal
 		if errors.As(err, &refusal) {
@@ -119,7 +121,7 @@ func issuedAt(t *xmltree.Tree, assertion xmltree.Node, now time.Time) time.Time 
 }
 
 // admit holds a verified card against the policy of the operation.
-func admit(card *Card, head header, p admitting.Policy, now time.Time) (identity.Caller, error) {
+func (v *Verifier) admit(card *Card, head header, p admitting.Policy, now time.Time) (identity.Caller, error) {
 	level, err := levelOf(card, head, p)
 	if err != nil {
 		return identity.Caller{}, err
@@ -131,7 +133,7 @@ func admit(card *Card, head header, p admitting.Policy, now time.Time) (identity
 	if !ok {
 		return identity.Caller{}, refuse(errCardTimes, "times unreadable")
 	}
-	if f, cause, ok := at.check(now, p.MaxCardAge); !ok {
+	if f, cause, ok := at.check(now, p.MaxCardAge, cmp.Or(v.ClockSkew, skew)); !ok {
 		return identity.Caller{}, refuse(f, cause)
 	}
 	if err := card.checkContent(); err != nil {

@@ -318,6 +318,20 @@ func admitted(t *testing.T, c dgwstest.Card) identity.Caller {
 	return got
 }
 
+// TestClockSkew: how far the clock of the issuer may be ahead can be set.
+func TestClockSkew(t *testing.T) {
+	f := federation()
+	for _, c := range []struct {
+		skew, ahead time.Duration
+		ok          bool
+	}{{0, time.Minute, true}, {0, 61 * time.Second, false}, {5 * time.Second, 5 * time.Second, true}, {5 * time.Second, 6 * time.Second, false}} {
+		v := &dgws.Verifier{Trust: dgwstest.Trust(f.Anchor), Now: func() time.Time { return clock }, ClockSkew: c.skew}
+		card := dgwstest.SystemCard(clock.Add(c.ahead))
+		_, err := verdict(t, v, dgwstest.Message(f.Sign(card), clock, 3, "m-1", func(w *xmlout.Writer) { w.Elem("x", "") }))
+		assert.Equal(t, c.ok, err == nil, "skew %s, issued %s ahead: %v", c.skew, c.ahead, err)
+	}
+}
+
 // TestAnchorsChange: a new set of anchors counts at once.
 func TestAnchorsChange(t *testing.T) {
 	f := federation()

@@ -20,7 +20,7 @@ func (v *Verifier) Assertion(t *xmltree.Tree, assertion xmltree.Node, set *trust
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	return admit(&c, header{}, p, now)
+	return v.admit(&c, header{}, p, now)
 }
 
 // Authenticate is what a message costs before its caller is built.

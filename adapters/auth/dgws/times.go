@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	skew        = 60 * time.Second             // how far a clock may be ahead of ours
+	skew        = 60 * time.Second             // how far a clock may be ahead of ours where nothing else is said
 	maxLifetime = 24*time.Hour + 5*time.Minute // of a card
 )
 
@@ -58,8 +58,9 @@ func instant(text, version string, late bool) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// check tells whether the card may be used at now, by an operation that accepts cards up to maxAge old (counted from IssueInstant).
-func (at times) check(now time.Time, maxAge time.Duration) (f fault.Error, cause string, ok bool) {
+// check tells whether the card may be used at now, by an operation that accepts cards up to maxAge old (counted from IssueInstant), if its
+// issuer's clock is at most skew ahead.
+func (at times) check(now time.Time, maxAge, skew time.Duration) (f fault.Error, cause string, ok bool) {
 	if maxAge == 0 {
 		maxAge = admitting.DefaultCardAge
 	}

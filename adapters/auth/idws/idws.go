@@ -5,6 +5,7 @@
 package idws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -28,6 +29,7 @@ type Verifier struct {
 	Now        func() time.Time
 	MinRSABits int            // 0 means 2048
 	Skew       time.Duration  // of the Timestamp; 0 means 5 minutes
+	ClockSkew  time.Duration  // how far the clock of a token service may be ahead of ours; 0 means 60 seconds
 	Cache      *xmldsig.Cache // what RSA has found good of tokens that come again; nil keeps nothing
 
 	anchors auth.Anchors
@@ -63,7 +65,7 @@ func (v *Verifier) Verify(ctx context.Context, m *auth.Message, p admitting.Poli
 	if err != nil {
 		return identity.Caller{}, err
 	}
-	caller, cvr, err := v.admit(m, head, token{reader{m.Tree, &verified}, assertion}, set, p, now)
+	caller, cvr, err := v.admit(m, head, token{reader{m.Tree, &verified}, assertion, cmp.Or(v.ClockSkew, skew)}, set, p, now)
 	if err != nil {
 		var refusal *auth.Refusal
 		if errors.As(err, &refusal) {

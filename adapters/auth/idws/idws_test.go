@@ -197,6 +197,20 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
+// TestClockSkew: how far the clock of the token service may be ahead can be set.
+func TestClockSkew(t *testing.T) {
+	for _, c := range []struct {
+		skew   time.Duration
+		begins string
+		ok     bool
+	}{{0, "2026-11-21T10:06:30Z", true}, {0, "2026-11-21T10:06:31Z", false}, {5 * time.Second, "2026-11-21T10:05:35Z", true}, {5 * time.Second, "2026-11-21T10:05:36Z", false}} {
+		m := message(with(citizen(), func(tk *idwstest.Token) { tk.NotBefore = c.begins }))
+		v := &idws.Verifier{Trust: source{&trust.Set{Anchors: []trust.Anchor{sts().Anchor()}}}, Now: now, ClockSkew: c.skew}
+		_, err := v.Verify(t.Context(), frame(parsed(t, m.Bytes())), policy)
+		assert.Equal(t, c.ok, err == nil, "skew %s, NotBefore %s: %v", c.skew, c.begins, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	revoked := &trust.Set{Anchors: []trust.Anchor{sts().Anchor()}, Revoked: trust.Revocations{SPKIs: map[[32]byte]bool{portal().SPKI(): true}}}
 	cards := sts().Anchor()

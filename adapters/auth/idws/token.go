@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	skew        = 60 * time.Second // how far the clock of a token service may be ahead of ours
+	skew        = 60 * time.Second // how far the clock of a token service may be ahead of ours where nothing else is said
 	maxLifetime = 24 * time.Hour   // of a token
 )
 
@@ -58,6 +58,7 @@ func (r reader) attr(n xmltree.Node, local string) (string, bool) {
 type token struct {
 	reader
 	node xmltree.Node
+	skew time.Duration // how far the clock of its service may be ahead of ours
 }
 
 func (tk token) id() string {
@@ -94,14 +95,14 @@ func (tk token) times(now time.Time) (at times, err error) {
 	if ok != [3]bool{true, true, true} {
 		return at, refuse(errTokenTimes, "times unreadable")
 	}
-	f, cause, good := at.check(now)
+	f, cause, good := at.check(now, tk.skew)
 	if !good {
 		return at, refuse(f, cause)
 	}
 	return at, nil
 }
 
-func (at times) check(now time.Time) (f fault.Error, cause string, ok bool) {
+func (at times) check(now time.Time, skew time.Duration) (f fault.Error, cause string, ok bool) {
 	switch {
 	case !at.notBefore.Before(at.notOnOrAfter):
 		return errTokenTimes, "times reversed", false
@@ -191,7 +192,7 @@ func (tk token) holder(known *holders, now time.Time) (_ *holder, err error) {
 // confirmedNow holds the bounds that the confirmation may have of its own.
 func (tk token) confirmedNow(data xmltree.Node, now time.Time) error {
 	if _, bounded := tk.attr(data, "NotBefore"); bounded {
-		if from, ok := tk.instant(data, "NotBefore"); !ok || now.Before(from.Add(-skew)) {
+		if from, ok := tk.instant(data, "NotBefore"); !ok || now.Before(from.Add(-tk.skew)) {
 			return refuse(errNotYet, "confirmation not yet valid")
 		}
 	}
