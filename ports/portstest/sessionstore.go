@@ -116,6 +116,27 @@ func SessionStore(t *testing.T, open OpenSessionStore) {
 		requireSession(ctx, t, hs.last().Store, token(2), noon, citizenCaller(t), until)
 	})
 
+	t.Run("SA-55 of 10,000 sessions one is ended, and the others go on", func(t *testing.T) {
+		const sessions, ended = 10_000, 4711
+		hs, _ := open.opened(t)
+		ctx := bounded(t)
+		committed(ctx, t, hs.first().Units, func(ctx context.Context) {
+			for n := range sessions {
+				require.NoError(t, hs.first().Store.Put(ctx, token(n), identity.Caller{Kind: identity.Citizen, MessageID: fmt.Sprint(n)}, until))
+			}
+		})
+		require.NoError(t, hs.first().Store.Delete(ctx, token(ended)))
+		for n := range sessions {
+			c, _, err := hs.last().Store.Get(ctx, token(n), until.Add(-tick))
+			if n == ended {
+				require.ErrorIs(t, err, ports.ErrNoSession)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint(n), c.MessageID)
+		}
+	})
+
 	t.Run("the store keeps a copy, and the caller owns what Get returns", func(t *testing.T) {
 		hs, _ := open.opened(t)
 		ctx, s := bounded(t), hs.first().Store
