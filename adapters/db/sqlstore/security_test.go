@@ -56,5 +56,4 @@ func TestSharedFile(t *testing.T) {
 	t.Run("replies", func(t *testing.T) { portstest.ReplyStore(t, sharedBy(2, (*DB).Replies)) })
 	t.Run("seen", func(t *testing.T) { portstest.SeenStore(t, sharedBy(2, (*DB).Seen)) })
 	t.Run("grants", func(t *testing.T) { portstest.GrantStore(t, sharedBy(2, (*DB).Grants)) })
-	t.Run("sessions", func(t *testing.T) { portstest.SessionStore(t, sharedBy(2, (*DB).Sessions)) })
 }
