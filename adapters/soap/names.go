@@ -51,6 +51,7 @@ var (
 	errForeign      = syntaxError("The envelope holds something other than Header and Body.")
 	errSecurity     = syntaxError("The Security header is repeated.")
 	errBodyChildren = syntaxError("The SOAP Body must hold exactly one element.")
+	errCanonical    = syntaxError("The SOAP Body has no canonical form, or one that is too large.")
 	errOperation    = syntaxError("The element in the SOAP Body is no operation of this service.")
 	errAction       = syntaxError("The SOAPAction names another operation than the element in the SOAP Body.")
 )

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -41,11 +42,12 @@ type Request struct {
 	Body   xmltree.Node // the operation's element, the one child of soap:Body
 }
 
-// Payload returns the SHA-256 of soap:Body in Exclusive Canonical XML.
+// Payload returns the SHA-256 of soap:Body in Exclusive Canonical XML. A Body that has no such form, or one that is much larger than the
+// message, is the sender's fault.
 func (r Request) Payload() (sum [32]byte, err error) {
 	h := sha256.New()
 	if err := c14n.Write(h, r.Tree, r.Tree.Parent(r.Body), c14n.Options{Method: c14n.Exclusive}); err != nil {
-		return sum, err
+		return sum, fmt.Errorf("%w: %w", errCanonical, err)
 	}
 	return [32]byte(h.Sum(sum[:0])), nil
 }

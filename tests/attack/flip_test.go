@@ -13,7 +13,7 @@ import (
 // flips are what an octet is changed to: some of its bits, and the octets that mean something to XML; the most telling first.
 func flips(c byte) []byte {
 	var all []byte
-	for _, by := range []byte{c ^ 1, c ^ 0x20, c ^ 0x80, ' ', '<', c ^ 2, c ^ 8, c ^ 0x21, c ^ 0xff, '\t', '\n', '>', '&', '"', '\'', '/', '='} {
+	for _, by := range []byte{c ^ 1, c ^ 0x20, c ^ 0x80, ' ', '<', c ^ 0x21, c ^ 8, '&', '"', '>', '\n', '/'} {
 		if by != c {
 			all = append(all, by)
 		}
@@ -98,7 +98,7 @@ func TestEveryOctetOfACard(t *testing.T) {
 	start := strings.Index(m.message, "<saml:Assertion")
 	end := strings.Index(m.message, "</saml:Assertion>") + len("</saml:Assertion>")
 	t.Run("SA-05 every octet of a card", func(t *testing.T) {
-		refusals, kept := flipEveryOctet(t, r, m.message, start, end, 17, "Assertion", "SignedInfo")
+		refusals, kept := flipEveryOctet(t, r, m.message, start, end, 12, "Assertion", "SignedInfo")
 		t.Logf("%d changes refused, %d left the canonical form as it was", refusals, kept)
 		require.Positive(t, kept)
 		require.Greater(t, refusals, 20*kept)
@@ -135,7 +135,7 @@ func TestEveryOctetOfAToken(t *testing.T) {
 	r := newRouter()
 	good := r.kit().good()
 	t.Run("SA-05 every octet of an IDWS message", func(t *testing.T) {
-		refusals, kept := flipEveryOctet(t, r, good, strings.Index(good, "<soap:Header"), len(good), 5, "Assertion", "Body", "MessageID", "Timestamp")
+		refusals, kept := flipEveryOctet(t, r, good, strings.Index(good, "<soap:Header"), len(good), 4, "Assertion", "Body", "MessageID", "Timestamp")
 		t.Logf("%d changes refused, %d left the canonical form as it was", refusals, kept)
 		require.Positive(t, kept)
 		require.Greater(t, refusals, 20*kept)

@@ -128,6 +128,15 @@ func TestStolenAnswers(t *testing.T) {
 			refused(t, r.send(t, []byte(a)))
 		}
 	})
+	t.Run("SX-04 a write whose Body has no canonical form", func(t *testing.T) {
+		r := newRouter(remembering(database()))
+		m := r.material()
+		for _, body := range []string{
+			`<sec:System xmlns:rel="1">`, `<sec:System xmlns:a="urn:` + strings.Repeat("u", 1000) + `">` + strings.Repeat("<a:b/>", 1000),
+		} {
+			refused(t, r.send(t, []byte(swap(t, m.message, "<sec:System>", body))), fault.CodeSyntax)
+		}
+	})
 	t.Run("SA-21 the id used for other content", func(t *testing.T) {
 		r := newRouter(remembering(database()))
 		m := r.material()
