@@ -35,12 +35,13 @@ func (s *slowEvents) Record(ctx context.Context, until time.Time, events ...audi
 func TestEventLog(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
+	// stop ends the log while the store still waits, and then lets it go on.
 	start := func(store *slowEvents) (e *eventLog, stop func()) {
 		e = newEventLog(store, time.Hour, clock, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(context.Background())
 		var running sync.WaitGroup
 		running.Go(func() { e.run(ctx) })
-		return e, func() { cancel(); running.Wait() }
+		return e, func() { cancel(); close(store.gate); running.Wait() }
 	}
 	event := func(i int) audit.Refusal { return audit.Refusal{At: now, Service: "test", MessageID: strconv.Itoa(i)} }
 
@@ -48,35 +49,37 @@ func TestEventLog(t *testing.T) {
 		db := memory.New(clock)
 		store := &slowEvents{SecurityEvents: db.SecurityEvents(), gate: make(chan struct{})}
 		e, stop := start(store)
-		for i := range 250 {
+		for i := range eventQueue {
 			e.add(event(i))
 		}
-		close(store.gate)
 		stop()
-		got, err := db.SecurityEvents().Since(t.Context(), now, 1000)
+		got, err := db.SecurityEvents().Since(t.Context(), now, 2*eventQueue)
 		require.NoError(t, err)
-		assert.Len(t, got, 250)
+		assert.Len(t, got, eventQueue)
 		assert.Zero(t, e.lost())
 		done, err := db.SecurityEvents().Purge(t.Context(), now.Add(time.Hour-time.Second), 1000)
 		require.NoError(t, err)
 		assert.True(t, done)
-		got, err = db.SecurityEvents().Since(t.Context(), now, 1000)
+		got, err = db.SecurityEvents().Since(t.Context(), now, 2*eventQueue)
 		require.NoError(t, err)
-		assert.Len(t, got, 250, "for as long as the configuration says")
+		assert.Len(t, got, eventQueue, "for as long as the configuration says")
 	})
 	t.Run("a store that hangs stops no call", func(t *testing.T) {
 		store := &slowEvents{SecurityEvents: memory.New(clock).SecurityEvents(), gate: make(chan struct{})}
 		e, stop := start(store)
-		for i := range eventQueue + 2*eventBatch {
-			e.add(event(i))
-		}
-		assert.Positive(t, e.lost())
-		close(store.gate)
+		added := make(chan struct{})
+		go func() {
+			defer close(added)
+			for i := range eventQueue + 2*eventBatch {
+				e.add(event(i))
+			}
+		}()
+		assert.Eventually(t, func() bool { return e.lost() > 0 }, 5*time.Second, time.Millisecond)
 		stop()
+		<-added
 	})
 	t.Run("what cannot be stored is counted", func(t *testing.T) {
 		store := &slowEvents{gate: make(chan struct{}), fails: errors.New("full")}
-		close(store.gate)
 		e, stop := start(store)
 		e.add(event(1))
 		stop()

@@ -77,7 +77,7 @@ func keys() []key {
 		file("security.trust_file", "the keys that are trusted; empty = that of the test federation", func(c *Config) *string { return &c.Security.TrustFile }),
 		{path: "security.min_rsa_bits", doc: "shortest key that is accepted", field: func(c *Config) field { return &number{&c.Security.MinRSABits, 2048, 4096} }},
 		{path: "security.administrators", doc: "who may administer, as role@cvr; empty = the sample administrator in development, nobody in production", field: func(c *Config) field { return (*administrators)(&c.Security.Administrators) }},
-		{path: "security.clock_skew", doc: "how far the clocks of issuers may be ahead", field: func(c *Config) field { return &duration{&c.Security.ClockSkew, 0, 5 * time.Minute} }},
+		{path: "security.clock_skew", doc: "how far the clocks of issuers may be ahead", field: func(c *Config) field { return &duration{&c.Security.ClockSkew, time.Second, 5 * time.Minute} }},
 		{path: "security.cache_entries", doc: "signature values that RSA is not asked for again; 0 = none", field: func(c *Config) field { return &number{&c.Security.CacheEntries, 0, 1 << 20} }},
 		{path: "security.max_message", doc: "largest message of an operation that has no size of its own", field: func(c *Config) field { return &size{&c.Security.MaxMessage, 16 << 10} }},
 		{path: "security.hsuid.enabled", doc: "whether what systems with the grant hsuid say of their users counts", field: func(c *Config) field { return (*truth)(&c.Security.HSUID.Enabled) }},

@@ -2,8 +2,11 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -22,8 +25,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/identity"
+	domaintrust "github.com/opennsp/nsp/domain/trust"
 )
 
 // answerOf sends a request; header are names and values in turn.
@@ -117,6 +126,58 @@ func TestRunTLS(t *testing.T) {
 		require.ErrorContains(t, err, "tls.cert: read TLS files of the service listener: the certificate and the key cannot be read")
 		assert.Equal(t, ExitConfig, ExitCode(err))
 	})
+}
+
+func TestBindCardToTLS(t *testing.T) {
+	own, clients := newAuthority(t, "Server CA"), newAuthority(t, "Client CA")
+	folder := tlsFolder{t.TempDir()}
+	cert, key := own.issue(t, 1, pkix.Name{CommonName: "server"}, time.Now().AddDate(1, 0, 0))
+	folder.pair(t, cert, key)
+	folder.put(t, "clients.pem", clients.pem())
+	dir := dataDir(t)
+	entered, release := make(chan struct{}, 9), make(chan struct{})
+	close(release)
+	s := startServer(t, testConfig(t, dir,
+		Setting{Key: "tls.cert", Value: folder.path("server.pem")}, Setting{Key: "tls.key", Value: folder.path("server.key")},
+		Setting{Key: "tls.client_auth", Value: "request"}, Setting{Key: "tls.client_ca", Value: folder.path("clients.pem")},
+		Setting{Key: "dgws.bind_card_to_tls", Value: BindRequire},
+	), Options{Services: func(p soap.Profile) []Mount {
+		mounts := waiting(entered, release)(p)
+		mounts[0].Service.Profile, mounts[0].Service.Operations[0].Policy = p, admitting.Policy{
+			Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3,
+		}
+		return mounts
+	}})
+	a, b := clients.client(t), clients.client(t)
+	sts := devfed.Federation{Dir: filepath.Join(dir, "federation")}.SigningKeys()[domaintrust.IDCard]
+	signer := &dgwstest.Federation{}
+	var err error
+	signer.Key, err = trust.ReadKey(sts.Key)
+	require.NoError(t, err)
+	chain, err := trust.ReadCertificates(sts.Certificate)
+	require.NoError(t, err)
+	signer.Certificate = chain[0].Raw
+	sha1Sum, sha256Sum := sha1.Sum(a.Certificate[0]), sha256.Sum256(a.Certificate[0])
+	for _, c := range []struct {
+		name  string
+		hash  []byte
+		shown *tls.Certificate
+		want  string
+	}{
+		{"SA-46 card of A over the connection of A", sha1Sum[:], a, "<done>"},
+		{"SA-46 card with the SHA-256 of A's certificate", sha256Sum[:], a, "<done>"},
+		{"SA-46 card of A over the connection of B", sha1Sum[:], b, "not_authorized"},
+		{"SA-46 card of A over a connection without certificate", sha1Sum[:], nil, "not_authorized"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			card := dgwstest.SystemCard(time.Now()).With("sosi:OCESCertHash", base64.StdEncoding.EncodeToString(c.hash))
+			card.Issuer = devfed.STSIssuer
+			message := dgwstest.Message(signer.Sign(card), time.Now(), 3, "m-"+c.name, func(w *xmlout.Writer) { w.Raw([]byte(`<w:Wait xmlns:w="urn:test"/>`)) })
+			_, body := answerOf(t, httpsClient(t, own, c.shown), "POST", strings.Replace(s.url, "http:", "https:", 1)+"/test/wait", string(message))
+			assert.Contains(t, body, c.want)
+		})
+	}
+	require.NoError(t, s.stop())
 }
 
 func TestRoleSTS(t *testing.T) {

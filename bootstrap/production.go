@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,10 +23,10 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 	wrong(c.Store.Driver == "memory", "store.driver", "memory is for development only")
 	wrong(*c.STS.AllowBearer, "sts.allow_bearer", "bearer tokens are for development only")
 	for _, p := range c.HTTP.TrustedProxies {
-		wrong(p.Bits() == 0, "http.trusted_proxies", "%s is every address", p)
+		wrong(everyAddress(p), "http.trusted_proxies", "%s is every address", p)
 	}
 	for _, p := range c.Allowlist.NASNotify {
-		wrong(p.Network.Bits() == 0, "allowlist.nas.notify", "%s is every address", p.Network)
+		wrong(everyAddress(p.Network), "allowlist.nas.notify", "%s is every address", p.Network)
 	}
 	for _, k := range keys() {
 		if file := k.file; file != nil {
@@ -36,6 +37,11 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 		"production needs a key that signs answers, or idws.sign_responses: false")
 	wrong(c.Runs(RoleSTS) && c.STS.KeyFile == "", "sts.key_file", "a token service in production needs a key of its own")
 	wrong(c.Runs(RoleSTS) && c.STS.PeopleFile == "", "sts.people_file", "a token service in production needs to know who holds which certificate")
+}
+
+// everyAddress tells whether every address of IPv4 or IPv6 is in the network.
+func everyAddress(p netip.Prefix) bool {
+	return p.Bits() == 0 || p.Addr().Is4In6() && p.Bits() <= 96
 }
 
 // within tells whether a file is in dir or below, also through symbolic links.

@@ -81,6 +81,7 @@ func TestProduction(t *testing.T) {
 		{"SA-50 bearer tokens", map[string]string{"sts.allow_bearer": "true"}, "sts.allow_bearer: bearer tokens are for development only"},
 		{"SA-50 every address trusted as a proxy", map[string]string{"http.trusted_proxies": "10.0.0.0/8,::/0"}, "http.trusted_proxies: ::/0 is every address"},
 		{"SA-50 every address allowed to publish", map[string]string{"allowlist.nas.notify": "cidr=0.0.0.0/0 name=all"}, "allowlist.nas.notify: 0.0.0.0/0 is every address"},
+		{"SA-50 every address allowed to publish, in the words of IPv6", map[string]string{"allowlist.nas.notify": "cidr=::ffff:0.0.0.0/96 name=all"}, "is every address"},
 		{"SA-50 no TLS", map[string]string{"http.behind_proxy": "false"}, "http.behind_proxy: production, the mode of every address that others can reach, needs TLS"},
 		{"SA-50 memory", map[string]string{"store.driver": "memory"}, "store.driver: memory is for development only"},
 		{"SA-50 audit log that is not durable", map[string]string{"audit.sync": "none"}, "audit.sync: none is for development only"},

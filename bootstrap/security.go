@@ -28,9 +28,9 @@ func (s *server) profile(signer *trust.Signer) *soap.NSP {
 	c := &s.cfg.Security
 	cache := xmldsig.NewCache(c.CacheEntries)
 	schemes := &auth.Schemes{
-		DGWS: &dgws.Verifier{Trust: s.trust, Now: s.opt.Now, MinRSABits: c.MinRSABits, Cache: cache},
+		DGWS: &dgws.Verifier{Trust: s.trust, Now: s.opt.Now, MinRSABits: c.MinRSABits, Cache: cache, ClockSkew: c.ClockSkew},
 		IDWS: &idws.Verifier{
-			Trust: s.trust, Now: s.opt.Now, MinRSABits: c.MinRSABits, Cache: cache, Skew: s.cfg.IDWS.TimestampSkew,
+			Trust: s.trust, Now: s.opt.Now, MinRSABits: c.MinRSABits, Cache: cache, Skew: s.cfg.IDWS.TimestampSkew, ClockSkew: c.ClockSkew,
 		},
 		Administrators: c.Administrators, Lists: map[string]allowlist.List{Publishers: s.cfg.Allowlist.NASNotify},
 		BindToTLS: s.cfg.DGWS.BindCardToTLS == BindRequire, NoHSUID: !c.HSUID.Enabled,
@@ -67,7 +67,7 @@ func (s *server) tokens() (*federating.TokenService, error) {
 	return &federating.TokenService{
 		Certificates: &trust.Holders{Source: s.trust, RefuseStaleCRL: s.cfg.Security.Mode == Production, Log: s.log}, People: people, Relations: people, Trail: admitting.Trail{}, Now: s.opt.Now,
 		NewID: s.opt.NewID, Issuer: c.Issuer, Lifetime: c.CardLifetime, TokenLifetime: c.TokenLifetime, OwnAudiences: c.OwnAudiences,
-		Audiences: c.Audiences, AllowBearer: *c.AllowBearer,
+		ClockSkew: s.cfg.Security.ClockSkew, Audiences: c.Audiences, AllowBearer: *c.AllowBearer,
 	}, nil
 }
 
@@ -127,7 +127,7 @@ func (s *server) api(deps *soap.Deps, sessions *soap.Router, tokens *federating.
 		Gate:      deps.Gate,
 		Sessions:  s.sessions(),
 		Grants:    &securing.Grants{Store: s.stores.grants, Trail: trail, Now: s.opt.Now, NewID: s.opt.NewID},
-		Trust:     &securing.Trust{Source: s.trust, Reload: s.trust.Reload, Trail: trail, Now: s.opt.Now},
+		Trust:     &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
 		Events:    &securing.Events{Store: s.stores.events, Trail: trail},
 		Envelopes: sessions, Audiences: s.cfg.STS.Audiences, Granted: s.grants.Refresh, Operator: operator,
 		Administrators: s.cfg.Security.Administrators, Development: s.development(tokens, signer),

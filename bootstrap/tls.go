@@ -135,8 +135,6 @@ func (l *tlsListener) material(c tlsContent) (m tlsMaterial, err error) {
 	if m.config.ClientAuth == tls.NoClientCert {
 		return m, nil
 	}
-	// A session that is taken up again would not be asked for its certificate, which the authorities may no longer vouch for.
-	m.config.SessionTicketsDisabled = true
 	authorities, err := authtrust.ParseCertificates(c.clientCA)
 	if err != nil {
 		return m, fmt.Errorf("authorities of clients: %w", err)

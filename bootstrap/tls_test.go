@@ -220,9 +220,14 @@ func TestTLSClientCertificates(t *testing.T) {
 		l, err := openTLS("service", folder.files(ClientAuthRequire), anyCertificate, time.Now)
 		require.NoError(t, err)
 		url, client := listen(t, l), httpsClient(t, own, clients.client(t))
-		_, _, _, err = ask(t, client, url)
-		require.NoError(t, err)
-		client.CloseIdleConnections()
+		for _, resumed := range []bool{false, true} {
+			resp, err := client.Get(url)
+			require.NoError(t, err)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			require.Equal(t, resumed, resp.TLS.DidResume)
+			client.CloseIdleConnections()
+		}
 		folder.put(t, "clients.pem", strangers.pem())
 		changed, err := l.reload()
 		require.NoError(t, err)
