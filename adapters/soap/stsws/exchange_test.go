@@ -378,6 +378,7 @@ func TestBst2IdwsRefusals(t *testing.T) {
 		{"SA-47 bootstrap token for somebody else", bootstrap(func(r *federating.TestRequest) { r.Audience = "https://elsewhere" }),
 			"wst:InvalidSecurityToken", "The token in ActAs is not for this token service"},
 		{"SA-47 the token service's own token", func(s *exchanger, x *stsws.Exchange) {
+			s.service.Audiences = append(s.service.Audiences, devfed.STSIssuer)
 			var err error
 			x.ActAs, err = s.issuer.Token(t.Context(), federating.TestRequest{Citizen: citizen, Holder: x.Certificate.Raw, Audience: devfed.STSIssuer})
 			require.NoError(t, err)
