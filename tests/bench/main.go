@@ -28,6 +28,7 @@ type options struct {
 func benches() []bench {
 	return []bench{
 		{"dgws-verify", dgwsVerify},
+		{"hostile", hostile},
 		{"bulk-decode", bulkDecode},
 		{"registration", registration},
 	}

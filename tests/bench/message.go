@@ -34,18 +34,20 @@ func signedMessage() (message []byte, key *rsa.PrivateKey, cert *x509.Certificat
 	if cert, err = x509.ParseCertificate(der); err != nil {
 		return nil, nil, nil, err
 	}
-	signer := xmldsig.Signer{
-		ID: "OCESSignature", Certificate: der,
-		Sign: func(h crypto.Hash, digest []byte) ([]byte, error) {
-			return rsa.SignPKCS1v15(rand.Reader, key, h, digest)
-		},
-	}
+	signer := signerOf(key)
+	signer.ID, signer.Certificate = "OCESSignature", der
 	card := cardXML(now)
 	signed, err := signer.SignEnveloped(card, bytes.LastIndex(card, []byte("</saml:Assertion>")), "IDCard")
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("sign the card: %w", err)
 	}
 	return envelope(signed, now), key, cert, nil
+}
+
+func signerOf(key *rsa.PrivateKey) xmldsig.Signer {
+	return xmldsig.Signer{Sign: func(h crypto.Hash, digest []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(rand.Reader, key, h, digest)
+	}}
 }
 
 func cardXML(now time.Time) []byte {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,6 +121,32 @@ func TestRelativeNamespaceNames(t *testing.T) {
 		defer tree.Release()
 		assert.NoError(t, c14n.Write(io.Discard, tree, find(tree, "a"), c14n.Options{}))
 	})
+}
+
+// After many comparisons namespace names are compared by rank: the order stays as it is.
+func TestManyComparisons(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	var declared, used, attrs string
+	for i, k := range r.Perm(24) {
+		name := []string{"urn:", "urn:same", "URN:x", "http://example.org/"}[i%4] + strings.Repeat("u", k%3)
+		declared += fmt.Sprintf(` xmlns:q%d="%s"`, i, name)
+		used += fmt.Sprintf(` q%d:z%d=""`, i, i)
+	}
+	for _, i := range r.Perm(24) {
+		attrs += fmt.Sprintf(` q%d:a%d=""`, i, i%3*100+i)
+	}
+	const times = 50
+	src := "<a" + declared + used + ">" + strings.Repeat("<b"+attrs+"/>", times) + "</a>"
+	tree, err := xmltree.Parse([]byte(src), xmltree.DefaultLimits(1<<20))
+	require.NoError(t, err)
+	defer tree.Release()
+	var got bytes.Buffer
+	require.NoError(t, c14n.Write(&got, tree, tree.Root(), c14n.Options{}))
+	parts := strings.Split(got.String(), "<b")
+	require.Len(t, parts, times+1)
+	for _, part := range parts[2:times] {
+		require.Equal(t, parts[1], part)
+	}
 }
 
 func TestSkip(t *testing.T) {

@@ -1,6 +1,7 @@
 package c14n
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -166,11 +167,17 @@ func (p *printer) sorted(e *xmltree.Element) bool {
 // compare orders attributes by namespace name and local name.
 func (p *printer) compare(a, b *xmltree.Attribute) int {
 	if a.NS != b.NS {
-		if c := strings.Compare(p.tree.URI(a.NS), p.tree.URI(b.NS)); c != 0 {
+		if c := p.tree.CompareURI(a.NS, b.NS); c != 0 {
 			return c
 		}
 	}
 	return strings.Compare(p.tree.AttrLocal(a), p.tree.AttrLocal(b))
+}
+
+// compareInherited is compare for attributes of several elements: of two with one name that of the nearer element comes first, which stands
+// later in the source.
+func (p *printer) compareInherited(a, b *xmltree.Attribute) int {
+	return cmp.Or(p.compare(a, b), cmp.Compare(b.Name, a.Name))
 }
 
 // attributes writes the attributes of e. The apex of inclusive canonical form has those of the prefix xml from its ancestors too.
@@ -190,7 +197,7 @@ func (p *printer) attributes(e *xmltree.Element, apex bool) {
 		}
 	}
 	if len(p.order) > 1 {
-		slices.SortStableFunc(p.order, p.compare)
+		slices.SortFunc(p.order, p.compareInherited)
 	}
 	for i, a := range p.order {
 		if i > 0 && p.compare(p.order[i-1], a) == 0 {

@@ -1,7 +1,6 @@
 package c14n
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
@@ -50,6 +49,19 @@ func (p *printer) string(s string) {
 	p.buf = append(p.buf, s...)
 }
 
+// octet writes one octet.
+func (p *printer) octet(c byte) {
+	if p.err != nil {
+		return
+	}
+	if !p.tree.Spend(1) {
+		p.err = ErrBudget
+		return
+	}
+	p.room(1)
+	p.buf = append(p.buf, c)
+}
+
 func (p *printer) room(n int) {
 	if cap(p.buf)-len(p.buf) < n {
 		p.flush()
@@ -66,11 +78,13 @@ func (p *printer) flush() {
 // escaped writes literal text with the replacements of text nodes.
 func (p *printer) escaped(b []byte) {
 	for len(b) > 0 {
-		n := bytes.IndexAny(b, "&<>")
-		if n < 0 {
-			n = len(b)
+		n := 0
+		for n < len(b) && b[n] != '&' && b[n] != '<' && b[n] != '>' {
+			n++
 		}
-		p.bytes(b[:n])
+		if n > 0 {
+			p.bytes(b[:n])
+		}
 		if n == len(b) {
 			return
 		}
@@ -88,7 +102,7 @@ func (p *printer) value(raw []byte) {
 			p.rune(r, true)
 			i += max(size, 1)
 		case c == '\r' || c == '\n' || c == '\t':
-			p.string(" ")
+			p.octet(' ')
 			i++
 			if c == '\r' && i < len(raw) && raw[i] == '\n' {
 				i++
@@ -118,6 +132,8 @@ func (p *printer) rune(r rune, attr bool) {
 		p.string("&#x9;")
 	case r == '\n' && attr:
 		p.string("&#xA;")
+	case r < utf8.RuneSelf:
+		p.octet(byte(r))
 	default:
 		var b [utf8.UTFMax]byte
 		p.bytes(b[:utf8.EncodeRune(b[:], r)])

@@ -1,5 +1,11 @@
 package xmltree
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Flags say what of an element is not yet in canonical form as it stands in the source.
 type Flags uint8
 
@@ -72,6 +78,36 @@ func (t *Tree) URI(i uint32) string {
 		from = t.names
 	}
 	return alias(from, int(ns.uri), int(ns.uriLen))
+}
+
+// fewComparisons is how many namespace names are compared octet by octet before they are put in order once and for all.
+const fewComparisons = 256
+
+// CompareURI compares the names of two namespaces as [strings.Compare] does.
+func (t *Tree) CompareURI(i, j uint32) int {
+	if len(t.ranks) == 0 {
+		if t.compared++; t.compared <= fewComparisons {
+			return strings.Compare(t.URI(i), t.URI(j))
+		}
+		t.rank()
+	}
+	return cmp.Compare(t.ranks[i], t.ranks[j])
+}
+
+// rank orders all namespaces by their names; those with one name have one rank.
+func (t *Tree) rank() {
+	order := make([]uint32, len(t.spaces))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(i, j uint32) int { return strings.Compare(t.URI(i), t.URI(j)) })
+	t.ranks = append(t.ranks, order...)
+	for k, i := range order {
+		t.ranks[i] = uint32(k)
+		if k > 0 && t.URI(i) == t.URI(order[k-1]) {
+			t.ranks[i] = t.ranks[order[k-1]]
+		}
+	}
 }
 
 // Prefix returns the prefix that namespace i declares, "" for the default namespace.

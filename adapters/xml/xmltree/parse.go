@@ -67,6 +67,8 @@ func (t *Tree) begin(src []byte, l *Limits) error {
 	t.names = append(t.names[:0], xmlNS...)
 	t.spaces = append(t.spaces[:0], Namespace{}, Namespace{uriLen: uint16(len(xmlNS)), Slot: XMLSlot, decoded: true, Plain: true})
 	t.left = 4 * len(src)
+	t.compared, t.ranks = 0, t.ranks[:0]
+	t.indexed, t.ids = false, t.ids[:0]
 	t.scope.reset()
 	return nil
 }

@@ -25,8 +25,10 @@ func (s *Scanner) Next() bool {
 	}
 	switch {
 	case s.Raw[0] == '\r': // CR LF and CR alone are line ends (XML 1.0, 2.11)
-		s.Char = '\n'
-		s.Raw = bytes.TrimPrefix(s.Raw[1:], []byte{'\n'})
+		s.Char, s.Raw = '\n', s.Raw[1:]
+		if len(s.Raw) > 0 && s.Raw[0] == '\n' {
+			s.Raw = s.Raw[1:]
+		}
 	case s.cdata:
 		s.insideCDATA()
 	case s.Raw[0] == '&':

@@ -40,6 +40,11 @@ type Tree struct {
 	age    uint64 // counts the messages this arena has held
 	scope  scope
 	work   parser
+
+	compared int      // namespace names compared octet by octet
+	ranks    []uint32 // of the namespaces in the order of their names, once there were too many comparisons
+	indexed  bool     // ids is complete
+	ids      []id     // in document order
 }
 
 // arenas keeps released trees for the next messages.
@@ -213,60 +218,6 @@ func (t *Tree) Text(n Node) (string, error) {
 func (t *Tree) Range(n Node) (start, end int) {
 	e := &t.elems[n]
 	return int(e.Start), int(e.End)
-}
-
-// ByID finds the elements that carry value as an id (attributes id, ID, Id without namespace, wsu:Id, xml:id). It returns the first of them
-// in document order and how many such attributes there are.
-func (t *Tree) ByID(value string) (n Node, count int) {
-	for i := range t.elems {
-		e := &t.elems[i]
-		if e.Flags&hasID == 0 {
-			continue
-		}
-		for j := range uint32(e.Attrs) {
-			if a := &t.attrs[e.Attr+j]; t.isID(a) && t.carries(a, value) {
-				if count == 0 {
-					n = Node(i)
-				}
-				count++
-			}
-		}
-	}
-	return n, count
-}
-
-// IsID reports whether n carries value as an id.
-func (t *Tree) IsID(n Node, value string) bool {
-	e := &t.elems[n]
-	for j := range uint32(e.Attrs) {
-		if a := &t.attrs[e.Attr+j]; t.isID(a) && t.carries(a, value) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *Tree) isID(a *Attribute) bool {
-	switch t.AttrLocal(a) {
-	case "id":
-		return a.NS == 0 || a.NS == XML
-	case "ID":
-		return a.NS == 0
-	case "Id":
-		return a.NS == 0 || t.URI(a.NS) == wsu
-	}
-	return false
-}
-
-func (t *Tree) carries(a *Attribute, value string) bool {
-	if a.NS != XML && !a.Special {
-		return t.AttrRaw(a) == value
-	}
-	v := t.attrValue(a)
-	if a.NS == XML { // processors of xml:id trim the value
-		v = strings.Trim(v, " ")
-	}
-	return v == value
 }
 
 func (t *Tree) attrValue(a *Attribute) string {
