@@ -22,16 +22,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/soap/minlogws"
+	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/minlog"
 	domaintrust "github.com/opennsp/nsp/domain/trust"
 )
 
@@ -369,7 +373,42 @@ func TestSlowBody(t *testing.T) {
 func TestMetricLabels(t *testing.T) {
 	entered, release := make(chan struct{}, 9), make(chan struct{})
 	close(release)
-	s := startServer(t, testConfig(t, dataDir(t), Setting{Key: "limits.failed_security_per_minute", Value: "8"}), Options{Services: waiting(entered, release)})
+	dir := dataDir(t)
+	s := startServer(t, testConfig(t, dir, Setting{Key: "limits.failed_security_per_minute", Value: "8"}), Options{
+		Services: func(p soap.Profile) []Mount {
+			mounts := waiting(entered, release)(p)
+			mounts[0].Service.Profile, mounts[0].Service.Operations[0].Policy = p, admitting.Policy{
+				Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3, Resend: admitting.Store,
+			}
+			return mounts
+		},
+	})
+	held, err := devfed.Federation{Dir: filepath.Join(dir, "federation")}.Sample("epj")
+	require.NoError(t, err)
+	sts := stsws.Client{URL: s.url + stsws.PathNew, HTTP: http.DefaultClient, Now: time.Now, NewID: uuid.NewString}
+	issued, err := sts.Issue(t.Context(), stsws.Credential{
+		Certificate: held.Certificate, Key: held.Key, CVR: held.Subject.CVR, CareProviderName: held.Organisation, SystemName: "EPJ 0108501234",
+	})
+	require.NoError(t, err)
+	wait := dgwstest.Message(issued.Assertion, time.Now(), 3, "m-0108501234", func(w *xmlout.Writer) { w.Raw([]byte(`<w:Wait xmlns:w="urn:test"/>`)) })
+	for range 2 {
+		code, body := fetch(t, "POST", s.url+"/test/wait", string(wait))
+		require.Equal(t, 200, code, body)
+	}
+	register := minlogws.Client{Send: func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
+		m := dgwstest.Message(issued.Assertion, time.Now(), 3, "m-2", body)
+		return (&soap.Client{URL: s.url + minlogws.PathRegistration, HTTP: http.DefaultClient}).Call(ctx, action, m)
+	}}
+	at := time.Now().Add(-time.Minute)
+	_, err = register.Register(t.Context(), minlog.Interface20250312, []minlog.Entry{{
+		System: "EPJ", Activity: "test", From: at, To: at, Person: minlog.ID{Source: minlog.CPR, Value: "2512489996"},
+		User: minlog.ID{Source: minlog.CPR, Value: "0101010001"}, UserRole: "x", SequenceNumber: "1",
+	}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, text := fetch(t, "GET", s.admin+"/metrics", "")
+		return strings.Contains(text, "nspd_minlog_end_to_end_seconds_count 1")
+	}, 10*time.Second, 5*time.Millisecond)
 	for range 5 {
 		fetch(t, "POST", s.url+"/test/wait", waitMessage)
 		for _, path := range s.paths {
@@ -379,11 +418,12 @@ func TestMetricLabels(t *testing.T) {
 	}
 	_, text := fetch(t, "GET", s.admin+"/metrics", "")
 	require.NoError(t, s.stop())
+	assert.Contains(t, text, `nspd_replays_total{service="test"} 1`)
+	assert.Contains(t, text, `nspd_sts_issued_total{kind="Issue"} 1`)
 
-	word := `[a-z][a-z0-9_-]*`
 	known := map[string]string{
 		"service": `minlog2-(registration|lookup|lookupid)|sts(-[a-z0-9]+)?|test|security-(api|session)`, "operation": `other|[A-Z][A-Za-z0-9]*`,
-		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": word, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
+		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": `[a-z][a-z0-9_-]*`, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
 		"category": `dk\.sds\.nsp\.audit\.log\.[a-z0-9/]+`, "result": `ok|failed|added|duplicate`, "topic": `minlog\.registrations\.v1`,
 		"partition": `\d+`, "le": `[0-9.e+]+|\+Inf`, "version": `.*`, "commit": `.*`, "goversion": `go.*`, "limit": `caller|failed_security`,
 		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`,
@@ -397,12 +437,16 @@ func TestMetricLabels(t *testing.T) {
 			assert.Regexp(t, fmt.Sprintf("^(%s)$", known[l[1]]), l[2], "%s{%s}", m[1], l[1])
 		}
 	}
-	assert.NotContains(t, text, "0108501234")
+	for _, number := range []string{"0108501234", "2512489996", "0101010001", "99999901"} {
+		assert.NotContains(t, text, number)
+	}
 	t.Run("OC-23 every metric there is something to tell of", func(t *testing.T) {
 		for _, name := range []string{
 			"build_info", "calls_total", "call_duration_seconds_count", "call_request_bytes_sum", "call_response_bytes_sum", "calls_in_flight",
 			"faults_total", "security_refusals_total", "security_duration_seconds_count", "ratelimited_total", "audit_lines_total",
-			"audit_append_seconds_count", "audit_writable", "audit_free_bytes", "access_dropped_total", "security_events_dropped_total", "messagelog_lag",
+			"audit_append_seconds_count", "audit_writable", "audit_free_bytes", "access_dropped_total", "security_events_dropped_total",
+			"messagelog_lag", "messagelog_produce_seconds_count", "messagelog_consumed_total", "minlog_entries_total", "minlog_bulk_size_count",
+			"minlog_end_to_end_seconds_count", "replays_total", "sts_issued_total",
 		} {
 			assert.True(t, seen["nspd_"+name], "%s in %v", name, slices.Sorted(maps.Keys(seen)))
 		}

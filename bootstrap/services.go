@@ -140,7 +140,7 @@ func (s *server) observe(_ context.Context, o soap.Observed) {
 		s.metrics.Issued(o.Operation)
 	}
 	s.metrics.Call(telemetry.Call{
-		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause, Replayed: o.Replayed || error(o.Fault) == ports.ErrSeen,
+		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause, Replayed: o.Replayed || errors.Is(o.Fault, ports.ErrSeen),
 		Duration: o.Access.Duration, Security: o.Access.Stats.SecurityRequest, Request: o.Access.ReqSize, Response: o.Access.ResSize,
 	})
 }
