@@ -2,6 +2,7 @@ package idws_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/auth/idws"
+	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
@@ -150,6 +152,32 @@ func TestReferences(t *testing.T) {
 				c.code = fault.CodeSignature
 			}
 			_, err := tryVerify([]byte(doc), nil)
+			assertCode(t, c.code, err)
+		})
+	}
+}
+
+// TestTokenStructure: what a token must have once.
+func TestTokenStructure(t *testing.T) {
+	other := base64.StdEncoding.EncodeToString(stranger().Certificate)
+	for _, c := range []struct{ name, old, by, code string }{
+		{"SA-39 two confirmations", "</saml:SubjectConfirmation>", `</saml:SubjectConfirmation><saml:SubjectConfirmation Method="` + idwstest.Bearer + `"></saml:SubjectConfirmation>`, fault.CodeIDCard},
+		{"SA-39 two certificates", "</ds:X509Certificate>", "</ds:X509Certificate><ds:X509Certificate>" + other + "</ds:X509Certificate>", fault.CodeIDCard},
+		{"SA-39 two X509Data", "</ds:X509Data>", "</ds:X509Data><ds:X509Data></ds:X509Data>", fault.CodeIDCard},
+		{"SA-39 not a certificate", "<ds:X509Certificate>M", "<ds:X509Certificate>N", fault.CodeIDCard},
+		{"two Conditions", "</saml:Conditions>", `</saml:Conditions><saml:Conditions></saml:Conditions>`, fault.CodeIDCard},
+		{"SA-38 two AudienceRestrictions", "</saml:AudienceRestriction>", "</saml:AudienceRestriction><saml:AudienceRestriction></saml:AudienceRestriction>", fault.CodeNotAuthorized},
+		{"another version of SAML", `Version="2.0"`, `Version="1.1"`, fault.CodeIDCard},
+		{"two Subjects", "</saml:Subject>", "</saml:Subject><saml:Subject></saml:Subject>", fault.CodeIDCard},
+		{"SA-37 certificate in another namespace", "xmlns:ds=", "xmlns:ds=\"urn:x\" xmlns:other=", fault.CodeIDCard},
+		{"SA-37 claims in another namespace", "<saml:AttributeStatement>", `<saml:AttributeStatement xmlns:saml="urn:x">`, fault.CodeIDCard},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tk := citizen()
+			assertion, at := tk.Unsigned()
+			m := message(tk)
+			m.Token = tk.SignAssertion(sts(), replaceOnce(t, assertion, c.old, c.by), at)
+			_, _, err := verify(t, m.Bytes(), nil)
 			assertCode(t, c.code, err)
 		})
 	}
