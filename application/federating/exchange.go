@@ -145,7 +145,7 @@ func (s *TokenService) cardFor(ctx context.Context, where audit.Context, r Excha
 		return Card{}, err
 	}
 	switch {
-	case !slices.Contains(s.Audiences, r.Audience) && !slices.Contains(s.CardAudiences, r.Audience):
+	case !slices.Contains(s.Audiences, r.Audience) && !isCardAudience(r.Audience):
 		return Card{}, ErrAudience
 	case r.Claims.SystemName == "":
 		return Card{}, ErrSystemName
@@ -215,6 +215,12 @@ func (s *TokenService) Sosi2OIOSaml(ctx context.Context, r Exchange, actAs Excha
 		told.person, told.authorisation = u.CPR, u.AuthorisationCode
 	}
 	return token, nil
+}
+
+// isCardAudience tells whether an audience stands for the services that take ID cards: requests for one name it in AppliesTo, though a card
+// names no audience. These are what published clients of the national STS send.
+func isCardAudience(audience string) bool {
+	return audience == "https://audience.nspop.dk/dgws" || audience == "http://sosi.dk"
 }
 
 // signer judges who signed the request.

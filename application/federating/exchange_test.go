@@ -90,7 +90,7 @@ func cardHolder(t require.TestingT) *exchange {
 func (x *exchange) service() *federating.TokenService {
 	return &federating.TokenService{
 		Certificates: x.certificates, People: x.people, Relations: x.relations, Trail: &x.trail, Now: func() time.Time { return now }, Issuer: "STS",
-		NewID: func() string { return "new" }, OwnAudiences: []string{"STS"}, Audiences: []string{"https://minlog"}, CardAudiences: []string{"https://cards"},
+		NewID: func() string { return "new" }, OwnAudiences: []string{"STS"}, Audiences: []string{"https://minlog"},
 		AllowBearer: x.bearer, TokenLifetime: x.lifetime,
 	}
 }
@@ -270,7 +270,7 @@ func TestExchangeRefusals(t *testing.T) {
 		{"SU-4 no CPR claim", bst(func(x *exchange) { x.request.Claims.CPR = "" }), federating.ErrNoCPRClaim},
 		{"SU-4 another CPR claim", bst(func(x *exchange) { x.request.Claims.CPR = "0511804817" }), federating.ErrCPRClaim},
 		{"SU-4 CPR claim that is no number", bst(func(x *exchange) { x.request.Claims.CPR = "x" }), federating.ErrCPRClaim},
-		{"SU-4 audience", bst(func(x *exchange) { x.request.Audience = "https://cards" }), federating.ErrAudience},
+		{"SU-4 audience", bst(func(x *exchange) { x.request.Audience = "http://sosi.dk" }), federating.ErrAudience},
 		{"SU-4 token of nobody", bst(func(x *exchange) { x.token.CPR = cpr.Number{} }), federating.ErrTokenSubject},
 		{"SU-4 employee's number is not that of the token", bst(func(x *exchange) {
 			e := employee(t)
@@ -300,7 +300,7 @@ func TestExchangeRefusals(t *testing.T) {
 		{"SA-42 custody, claimed as proxy", proxy(relation.Relation{Kind: relation.Custody}), federating.ErrRelation},
 		{"SA-48 no system name", card(func(x *exchange) { x.request.Claims.SystemName = "" }), federating.ErrSystemName},
 		{"SA-48 role and code", card(func(x *exchange) { x.request.Claims.Role, x.request.Claims.AuthorisationCode = "7170", "TST01" }), federating.ErrRoleAndCode},
-		{"SA-48 audience of cards", card(func(x *exchange) { x.request.Audience = "https://cards" }), nil},
+		{"SA-48 audience of cards", card(func(x *exchange) { x.request.Audience = "http://sosi.dk" }), nil},
 		{"SA-48 audience", card(func(x *exchange) { x.request.Audience = "https://other" }), federating.ErrAudience},
 		{"SA-48 citizen", card(func(x *exchange) { x.token = citizen(t).token }), federating.ErrNotEmployee},
 		{"SA-48 organisation", card(func(x *exchange) { x.token.RID = "" }), federating.ErrNotEmployee},
@@ -376,7 +376,7 @@ func TestTokenLaws(t *testing.T) {
 		x.token.Holder = rapid.SampledFrom([][32]byte{{}, key, {9}}).Draw(t, "holder")
 		x.token.NotOnOrAfter = now.Add(time.Duration(rapid.IntRange(-100, 100).Draw(t, "until")) * time.Second)
 		x.token.Audiences = rapid.SliceOfN(rapid.SampledFrom([]string{"STS", "other"}), 0, 2).Draw(t, "own")
-		x.request.Audience = rapid.SampledFrom([]string{"https://minlog", "https://cards", "https://other"}).Draw(t, "audience")
+		x.request.Audience = rapid.SampledFrom([]string{"https://minlog", "http://sosi.dk", "https://other"}).Draw(t, "audience")
 		x.request.Claims.CPR = rapid.SampledFrom(append(persons, "")).Draw(t, "claim")
 		x.request.Created = now.Add(time.Duration(rapid.IntRange(-400, 400).Draw(t, "created")) * time.Second)
 		var asked [2]cpr.Number

@@ -80,7 +80,6 @@ type TokenService struct {
 	ClockSkew     time.Duration // how far the clock of who issued a card or token may be ahead of ours; 0 = 60 seconds
 	OwnAudiences  []string      // audiences of the tokens that may be exchanged here
 	Audiences     []string      // whom tokens are issued for
-	CardAudiences []string      // what AppliesTo may name besides where a card is asked for; the card names no audience
 	AllowBearer   bool          // give a card's holder a bearer token for a request without signature; for development
 }
 
