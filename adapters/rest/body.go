@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/url"
 	"time"
@@ -50,7 +51,7 @@ func (x *exchange) decode(into members) error {
 	if _, err := d.Token(); err != nil { // the closing brace
 		return errJSON
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns it as it is
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errJSON
 	}
 	return nil

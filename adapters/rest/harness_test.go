@@ -121,7 +121,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	gate := &admitting.Gate{Audit: h.audit, Units: h.db.Units(), Grants: h.grants.Has, Seen: h.db.Seen(), Now: now, Log: log}
 	issuer := &federating.TestIssuer{TokenService: &federating.TokenService{
 		Certificates: &authtrust.Holders{Source: h.trust}, People: people, Relations: custody{}, Trail: trail, Now: now, NewID: newID,
-		Issuer: devfed.STSIssuer, Audiences: []string{audience},
+		Issuer: devfed.STSIssuer, Audiences: []string{audience, "https://fsk"},
 	}, IdentityProvider: "https://idp.opennsp.test"}
 	sessions := &securing.Sessions{Store: h.sessions, Trail: trail, Now: now}
 	administrators := []auth.Administrator{{Role: "NspAdministrator", CVR: "99999903"}}
