@@ -1,13 +1,22 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/xml/xmldsig"
+	"github.com/opennsp/nsp/adapters/xml/xmlout"
 )
 
 func TestGoal(t *testing.T) {
@@ -67,4 +76,43 @@ func TestMedianOfTurns(t *testing.T) {
 		}
 	})
 	assert.Greater(t, got[1], 100*got[0])
+}
+
+func TestAnswersAreSkipped(t *testing.T) {
+	const good = "HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: 3\r\n\r\nabc"
+	in := bufio.NewReader(strings.NewReader(good + good + "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n" + "HTTP/1.1 200 OK\r\n\r\n"))
+	require.NoError(t, skipAnswer(in))
+	require.NoError(t, skipAnswer(in))
+	require.ErrorIs(t, skipAnswer(in), errStatus)
+	require.Error(t, skipAnswer(in), "no length")
+	require.Error(t, skipAnswer(in), "the end")
+}
+
+func TestBars(t *testing.T) {
+	got := strings.Split(bars(map[string]float64{"a": 100, "b": 25, "c": 0.1}, []string{"a", "nothing", "b", "c"}), "\n")
+	require.Len(t, got, 3)
+	assert.Equal(t, []int{60, 15, 1}, []int{strings.Count(got[0], "█"), strings.Count(got[1], "█"), strings.Count(got[2], "█")})
+	assert.Equal(t, got[0], figure{picture: got[0]}.String())
+}
+
+// The server that is measured does what is claimed: it answers a good message and refuses a changed one, with and without the cache.
+func TestMeasuredServerVerifies(t *testing.T) {
+	f, now := dgwstest.New(2048), time.Now()
+	message := dgwstest.Message(f.Sign(dgwstest.SystemCard(now.Add(-time.Minute))), now, 3, "m-1", func(w *xmlout.Writer) { w.Raw(bulkXML(1)) })
+	for _, cache := range []*xmldsig.Cache{nil, xmldsig.NewCache(4)} {
+		server := httptest.NewServer(router(f.Certificate, cache))
+		addr := strings.TrimPrefix(server.URL, "http://")
+		for range 2 {
+			answer, err := once(t.Context(), addr, message)
+			require.NoError(t, err)
+			assert.Contains(t, string(answer), "Done")
+			answer, err = once(t.Context(), addr, bytes.Replace(message, []byte("TestEPJ"), []byte("TestEPK"), 1))
+			require.ErrorIs(t, err, errStatus)
+			assert.Contains(t, string(answer), "invalid_signature")
+		}
+		rate, err := load(t.Context(), addr, post(addr, message), 20*time.Millisecond)
+		require.NoError(t, err)
+		assert.Positive(t, rate)
+		server.Close()
+	}
 }

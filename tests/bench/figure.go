@@ -13,6 +13,8 @@ type figure struct {
 	ratio float64
 	goal  goal
 	err   error // why nothing was measured
+
+	picture string // printed instead of the line
 }
 
 // goal is the mark a ratio has to meet. The zero goal is none.
@@ -43,6 +45,9 @@ func (g goal) String() string {
 
 // String is the printed line: name, value, peer, ratio, goal, ok or short.
 func (f figure) String() string {
+	if f.picture != "" {
+		return f.picture
+	}
 	if f.err != nil {
 		return fmt.Sprintf("%-34s not measured: %v", f.name, f.err)
 	}

@@ -28,7 +28,9 @@ type options struct {
 func benches() []bench {
 	return []bench{
 		{"dgws-verify", dgwsVerify},
+		{"idws-verify", idwsVerify},
 		{"hostile", hostile},
+		{"http", overHTTP},
 		{"bulk-decode", bulkDecode},
 		{"registration", registration},
 	}
@@ -37,7 +39,13 @@ func benches() []bench {
 func main() {
 	choose := flag.String("select", ".", "only figures whose name matches this expression")
 	nspd := flag.String("nspd", "bin/nspd", "the binary")
+	kind := flag.String("serve", "", "be one of the servers that are compared over HTTP")
+	dir := flag.String("dir", "", "the folder of that server")
 	flag.Parse()
+	if *kind != "" {
+		fmt.Fprintln(os.Stderr, "bench:", be(context.Background(), *kind, *dir))
+		os.Exit(1)
+	}
 	pattern, err := regexp.Compile(*choose)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -26,7 +26,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 )
 
-//go:embed testdata/XMLDSig.java
+//go:embed testdata/*.java
 var programs embed.FS
 
 const (
