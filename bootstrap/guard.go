@@ -80,7 +80,7 @@ func (s *server) guard(services []string) error {
 
 // newReloading knows what may change while the server runs.
 func (s *server) newReloading() *reloading {
-	r := &reloading{trust: s.trust.Reload, log: s.log}
+	r := &reloading{trust: s.trust, log: s.log}
 	if s.auditFile != nil {
 		r.reopen = s.auditFile.Reopen
 	}

@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/opennsp/nsp/adapters/auth/trust"
 )
 
 // reloading reads again what may change under a running server. Files that cannot be used replace nothing. Safe for concurrent use.
 type reloading struct {
-	trust     func(context.Context) error // reads the trust files again
+	trust     *trust.Source
 	listeners []*tlsListener
 	reopen    func() error // opens the audit log anew; nil = there is none to open
 	log       *slog.Logger
@@ -47,7 +49,7 @@ func (r *reloading) run(ctx context.Context, tick <-chan time.Time, asked <-chan
 
 // readTrust reads the trust files again.
 func (r *reloading) readTrust(ctx context.Context) error {
-	err := r.trust(ctx)
+	err := r.trust.Reload(ctx)
 	r.tell(ctx, trustFailed, trustFailed, err)
 	return err
 }
@@ -73,11 +75,9 @@ func (r *reloading) tell(ctx context.Context, about, text string, err error) {
 // warnings is a telemetry.Alarm.
 func (r *reloading) warnings(context.Context) ([]string, error) {
 	var lines []string
-	r.mu.Lock()
-	if r.told[trustFailed] != "" {
-		lines = append(lines, trustFailed)
+	if since, err := r.trust.Status(); err != nil {
+		lines = append(lines, trustFailed+" (since "+since.UTC().Format(time.RFC3339)+")")
 	}
-	r.mu.Unlock()
 	for _, l := range r.listeners {
 		lines = append(lines, l.warnings()...)
 	}
