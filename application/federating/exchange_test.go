@@ -254,7 +254,7 @@ func TestExchangeRefusals(t *testing.T) {
 		{"SU-4 message too old", bst(func(x *exchange) { x.request.Created = now.Add(-5*time.Minute - 1) }), federating.ErrTimeRange},
 		{"SU-4 message too early", bst(func(x *exchange) { x.request.Created = now.Add(5*time.Minute + 1) }), federating.ErrTimeRange},
 		{"SU-4 certificate not trusted", bst(func(x *exchange) { x.certificates.err = trust.ErrUntrusted }), federating.ErrCertificate},
-		{"SU-4 revocation list out of date", bst(func(x *exchange) { x.certificates.err = trust.ErrStaleCRL }), federating.ErrCertificateRevoked},
+		{"SU-4 revocation list out of date", bst(func(x *exchange) { x.certificates.err = trust.ErrStaleCRL }), federating.ErrRevocationList},
 		{"SU-4 certificate of a person", bst(func(x *exchange) { x.certificates.holder.Subject.Class = trust.POCES }), federating.ErrSigner},
 		{"SU-4 certificate of unknown class", bst(func(x *exchange) { x.certificates.holder.Subject.Class = trust.UnknownClass }), federating.ErrSigner},
 		{"SU-4 token expires now", bst(func(x *exchange) { x.token.NotOnOrAfter = now }), federating.ErrTokenExpired},

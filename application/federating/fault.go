@@ -44,6 +44,8 @@ var (
 		Text: "Authentication failed: the certificate has expired or is not yet valid"}
 	ErrCertificateRevoked = fault.Error{Kind: fault.Unauthenticated, Code: CodeAuthentication,
 		Text: "Authentication failed: the certificate is revoked"}
+	ErrRevocationList = fault.Error{Kind: fault.Unauthenticated, Code: CodeAuthentication,
+		Text: "Authentication failed: the revocation list of the certificate's authority is out of date"}
 	ErrNobody = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson,
 		Text: "Authentication failed: no person is known for the certificate"}
 	ErrPerson     = fault.Error{Kind: fault.Unauthenticated, Code: CodePerson, Text: "Authentication failed: cvrrid-cpr mismatch"}
@@ -89,8 +91,10 @@ func certificateFault(err error) error {
 	switch {
 	case errors.Is(err, trust.ErrExpired):
 		return ErrCertificateExpired
-	case errors.Is(err, trust.ErrRevoked), errors.Is(err, trust.ErrStaleCRL):
+	case errors.Is(err, trust.ErrRevoked):
 		return ErrCertificateRevoked
+	case errors.Is(err, trust.ErrStaleCRL):
+		return ErrRevocationList
 	case errors.Is(err, trust.ErrUntrusted):
 		return ErrCertificate
 	}

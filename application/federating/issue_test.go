@@ -161,7 +161,7 @@ func TestRefusals(t *testing.T) {
 		{"SU-2 certificate not trusted", system, func(f *fixture) { f.certificates.err = trust.ErrUntrusted }, federating.ErrCertificate},
 		{"SU-2 certificate expired", system, func(f *fixture) { f.certificates.err = trust.ErrExpired }, federating.ErrCertificateExpired},
 		{"SU-2 certificate revoked", system, func(f *fixture) { f.certificates.err = trust.ErrRevoked }, federating.ErrCertificateRevoked},
-		{"SU-2 revocation list out of date", system, func(f *fixture) { f.certificates.err = trust.ErrStaleCRL }, federating.ErrCertificateRevoked},
+		{"SU-2 revocation list out of date", system, func(f *fixture) { f.certificates.err = trust.ErrStaleCRL }, federating.ErrRevocationList},
 		{"SU-2 VOCES takes a system card", system, func(f *fixture) { f.certificates.holder.Subject.Class = trust.VOCES }, nil},
 		{"SU-2 MOCES takes no system card", system, func(f *fixture) { f.certificates.holder.Subject.Class = trust.MOCES }, federating.ErrCardType},
 		{"SU-2 FOCES takes no user card", user, func(f *fixture) { f.certificates.holder.Subject.Class = trust.FOCES }, federating.ErrCardType},
