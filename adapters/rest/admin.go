@@ -11,7 +11,6 @@ import (
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
-	"github.com/opennsp/nsp/domain/validity"
 )
 
 type grantJSON struct {
@@ -46,20 +45,15 @@ func (a *api) listGrants(ctx context.Context, x *exchange, caller identity.Calle
 
 func (a *api) addGrant(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
 	var g trust.Grant
-	var from, to time.Time
-	if err := x.ask(members{"name": &g.Name, "cvr": &g.CVR, "from": &from, "to": &to, "note": &g.Note}); err != nil {
+	if err := x.ask(members{"name": &g.Name, "cvr": &g.CVR, "from": &g.Valid.From, "to": &g.Valid.To, "note": &g.Note}); err != nil {
 		return reply{}, err
 	}
-	g.Valid = validity.Period{From: instant(from), To: instant(to)}
 	added, err := a.Grants.Add(ctx, caller, g)
 	if err != nil {
 		return reply{}, err
 	}
 	return reply{status: http.StatusCreated, value: grantOf(added)}, nil
 }
-
-// instant is t as it is stored: UTC, whole microseconds.
-func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func (a *api) endGrant(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
 	if err := x.bare(); err != nil {

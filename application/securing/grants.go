@@ -10,6 +10,7 @@ import (
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/trust"
+	"github.com/opennsp/nsp/domain/validity"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -49,8 +50,9 @@ func (g *Grants) Add(ctx context.Context, caller identity.Caller, grant trust.Gr
 	}
 	grant.ID, grant.CreatedBy = g.NewID(), user(caller)
 	if grant.Valid.From.IsZero() {
-		grant.Valid.From = g.Now().UTC()
+		grant.Valid.From = g.Now()
 	}
+	grant.Valid = validity.Period{From: instant(grant.Valid.From), To: instant(grant.Valid.To)}
 	err := g.Store.Update(ctx, func(all []trust.Grant) ([]trust.Grant, error) { return trust.Add(all, grant) })
 	if err != nil {
 		return trust.Grant{}, fmt.Errorf("add grant: %w", err)

@@ -4,6 +4,7 @@ package securing
 
 import (
 	"context"
+	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
@@ -29,3 +30,6 @@ func user(c identity.Caller) string {
 	}
 	return c.Kind.String() + "/" + c.Org.CVR
 }
+
+// instant is t as it is stored: UTC, whole microseconds.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

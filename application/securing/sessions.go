@@ -57,13 +57,13 @@ func (s *Sessions) Open(ctx context.Context, caller identity.Caller) (Session, e
 	c := &caller.Credential
 	s.Trail.Note(ctx, audit.Admin, audit.OpenSession, audit.User.Is(user(caller)), audit.Credential.Is(c.Scheme.String()),
 		audit.Level.Is(strconv.Itoa(c.Level)), audit.IDCardID.Is(c.ID))
-	now := s.Now().UTC()
+	now := instant(s.Now())
 	lifetime := s.Lifetime
 	if lifetime == 0 {
 		lifetime = DefaultLifetime
 	}
 	expires := now.Add(lifetime)
-	if end := c.NotOnOrAfter.UTC(); !end.IsZero() && end.Before(expires) {
+	if end := instant(c.NotOnOrAfter); !end.IsZero() && end.Before(expires) {
 		expires = end
 	}
 	if !now.Before(expires) {

@@ -94,6 +94,7 @@ func TestSessionEnds(t *testing.T) {
 		{name: "SU-5 after an hour", end: noon.Add(23 * time.Hour), expires: noon.Add(time.Hour)},
 		{name: "SU-5 with the credential, if that ends before", end: noon.Add(20 * time.Minute), expires: noon.Add(20 * time.Minute)},
 		{name: "after the configured time", lifetime: 5 * time.Minute, end: noon.Add(time.Hour), expires: noon.Add(5 * time.Minute)},
+		{name: "instants are cut to microseconds", end: noon.Add(20*time.Minute + 999), expires: noon.Add(20 * time.Minute)},
 		{name: "after an hour where the credential has no end", expires: noon.Add(time.Hour)},
 		{name: "a credential that ends now opens none", end: noon, mayNotBeOpened: true},
 		{name: "a credential that ended opens none", end: noon.Add(-time.Second), mayNotBeOpened: true},
