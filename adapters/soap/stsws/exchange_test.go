@@ -250,6 +250,11 @@ func TestBst2Idws(t *testing.T) {
 		assert.Equal(t, audienceMinLog, values["audience"])
 		assert.Equal(t, "issued", values["status"])
 	})
+	t.Run("SA-47 xmlsec1 verifies the token with sts.pem", func(t *testing.T) {
+		got, err := s.client(stsws.PathBst2Idws).Exchange(t.Context(), s.citizenRequest())
+		require.NoError(t, err)
+		xmlsec1(t, got.Assertion, "ID", "https://minlog")
+	})
 	t.Run("SA-42 on behalf of a child", func(t *testing.T) {
 		x := s.citizenRequest()
 		x.Claims = stsws.CitizenClaims(person(t, parent), person(t, child), relation.Custody)
