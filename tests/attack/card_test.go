@@ -23,6 +23,7 @@ func cardAttacks() []attack {
 }
 
 func TestCardAttacks(t *testing.T) {
+	t.Parallel()
 	inProcess := newRouter()
 	whole := startServer(t, map[string]string{"limits.failed_security_per_minute": "0"})
 	for name, c := range map[string]struct {

@@ -158,3 +158,33 @@ func frameAttacks() []attack {
 		{"SA-28 optimised content (XOP)", edit(">99999902<", `><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:x"/><`), nil},
 	}
 }
+
+// TestMixedEnvelopes: the root decides the SOAP version, and nothing of the other version is part of the frame.
+func TestMixedEnvelopes(t *testing.T) {
+	r := newRouter()
+	m := r.material()
+	inOther := func(name string) func(string) string { // the element of the frame in the namespace of SOAP 1.2
+		return func(message string) string {
+			message = strings.Replace(message, "<soap:"+name, `<o:`+name+` xmlns:o="`+nsSOAP12+`"`, 1)
+			return strings.Replace(message, "</soap:"+name, "</o:"+name, 1)
+		}
+	}
+	for name, edit := range map[string]func(string) string{
+		"Header of SOAP 1.2": inOther("Header"), "Body of SOAP 1.2": inOther("Body"), "Envelope of SOAP 1.2": inOther("Envelope"),
+		"forged Header of SOAP 1.2 beside": func(s string) string {
+			return strings.Replace(s, "<soap:Body>", inOther("Header")(forged.Replace(element(t, s, "soap:Header")))+"<soap:Body>", 1)
+		},
+		"forged Body of SOAP 1.2 beside": func(s string) string {
+			return strings.Replace(s, "</soap:Envelope>", `<o:Body xmlns:o="`+nsSOAP12+`">`+openBody+"</o:Body></soap:Envelope>", 1)
+		},
+		"SOAP 1.2 that must be understood in SOAP 1.1": func(s string) string {
+			return strings.Replace(s, "</soap:Header>", `<x:X xmlns:x="urn:x" soap:mustUnderstand="true" xmlns:o="`+nsSOAP12+`" o:role="urn:other"/></soap:Header>`, 1)
+		},
+		"an older SOAP": func(s string) string {
+			return strings.ReplaceAll(s, nsSOAP11, "http://schemas.xmlsoap.org/soap/envelope")
+		},
+		"no SOAP": func(s string) string { return strings.ReplaceAll(s, nsSOAP11, "urn:x") },
+	} {
+		t.Run("SA-28 "+name, func(t *testing.T) { refused(t, r.send(t, []byte(edit(m.message))), fault.CodeSyntax) })
+	}
+}

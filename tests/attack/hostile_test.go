@@ -148,6 +148,7 @@ func drip(conn net.Conn, octets string) {
 }
 
 func TestSlowBodies(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, map[string]string{"http.read_timeout": "300ms"})
 	m := s.material()
 	head := "POST " + s.path + " HTTP/1.1\r\nHost: nsp.test\r\nContent-Type: text/xml\r\n"

@@ -30,6 +30,7 @@ func hsuidHeader(attributes ...string) string {
 // TestWordOfASystem: the HSUID header is not signed. It makes a user only of a system whose organisation is trusted with that, and never
 // another user of one who has a credential.
 func TestWordOfASystem(t *testing.T) {
+	t.Parallel()
 	const trusted = "99999904"
 	r := newRouter(func(s *setting) {
 		s.policy.HSUID, s.policy.Kinds = admitting.Optional, []identity.Kind{identity.Professional, identity.Citizen}

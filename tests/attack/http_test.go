@@ -18,6 +18,7 @@ import (
 
 // TestHeadersOfHTTP: what HTTP says of a message never decides who calls, and never has the message read in another way.
 func TestHeadersOfHTTP(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	m := s.material()
 	original := s.send(t, []byte(m.message)).ran
@@ -99,6 +100,7 @@ func TestHeadersOfHTTP(t *testing.T) {
 // TestSmuggledRequests: a request that says in two ways how long its body is (Linhart et al., "HTTP Request Smuggling", 2005) is refused;
 // what stands inside it can at most be the next request on the connection, which needs a signature like any other.
 func TestSmuggledRequests(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	m := s.material()
 	original := s.send(t, []byte(m.message)).ran

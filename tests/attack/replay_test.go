@@ -29,6 +29,7 @@ func database() *memory.DB { return memory.New(func() time.Time { return start }
 // TestReplay: a message that was accepted once is not accepted again, in whatever disguise its signature survives, here or at another service
 // with the same store; and what was refused does not use up the id of the one that comes after.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	for name, disguise := range map[string]func(t *testing.T, k kit, m string) string{
 		"as it was": func(_ *testing.T, _ kit, m string) string { return m },
 		"white space in SignatureValue": func(t *testing.T, _ kit, m string) string {
@@ -89,6 +90,7 @@ func TestReplay(t *testing.T) {
 
 // TestStolenAnswers: the kept answer of a write is given to who made the call, and to nobody else who knows its MessageID and content.
 func TestStolenAnswers(t *testing.T) {
+	t.Parallel()
 	by := func(scheme, code string, c dgwstest.Card) dgwstest.Card {
 		c.System = []dgwstest.Attribute{c.System[0], {Name: "medcom:CareProviderID", Format: scheme, Value: code}, c.System[2]}
 		return c
@@ -147,6 +149,7 @@ func TestStolenAnswers(t *testing.T) {
 
 // TestKeyOfAnotherUse: a key that is pinned for one thing signs no other.
 func TestKeyOfAnotherUse(t *testing.T) {
+	t.Parallel()
 	pinned := func(edit func(*trust.Anchor)) func(*setting) {
 		return func(s *setting) { edit(&s.anchors[0]) }
 	}

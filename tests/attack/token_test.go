@@ -148,6 +148,7 @@ func TestTokenAttacks(t *testing.T) {
 }
 
 func TestTokenAttacksOnAServer(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, map[string]string{"limits.failed_security_per_minute": "0"})
 	for _, a := range tokenAttacks() {
 		a.run(t, s, s.kit())
