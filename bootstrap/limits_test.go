@@ -42,6 +42,13 @@ func TestPlaces(t *testing.T) {
 		}
 		assert.Zero(t, *inside)
 	})
+	t.Run("OC-25 no call enters once the server closes", func(t *testing.T) {
+		p, inside := build(2, time.Millisecond)
+		p.drain()
+		_, err := p.enter(t.Context(), "a", 10)
+		require.ErrorIs(t, err, soap.ErrDraining)
+		assert.Zero(t, *inside)
+	})
 	t.Run("large messages of all services", func(t *testing.T) {
 		p, _ := build(100, time.Millisecond)
 		var leaves []func()

@@ -212,8 +212,8 @@ func (s *server) serve(ctx context.Context) error {
 func (s *server) stop(servers []*http.Server, drain time.Duration, breakOff context.CancelCauseFunc) error {
 	s.log.Info("stopping", "drain", drain)
 	s.health.Drain()
-	s.places.drain()
 	time.Sleep(drain)
+	s.places.drain()
 	inTime, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Timeout)
 	defer cancel()
 	var err error

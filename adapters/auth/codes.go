@@ -9,13 +9,3 @@ func IsDigits(s string, n int) bool {
 	}
 	return len(s) == n
 }
-
-// IsAuthorisationCode tells whether s has the form of an authorisation code: 5 of A-Z and 0-9.
-func IsAuthorisationCode(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return len(s) == 5
-}

@@ -133,6 +133,8 @@ type harness struct {
 	units    *units
 	log      *bytes.Buffer
 	serve    func(ctx context.Context, req soap.Request) (soap.Reply, error) // instead of the ordinary use case
+	enter    func(ctx context.Context, service string, size int64) (func(), error)
+	screen   func(netip.Addr) error
 	legacy   bool
 	minBits  int
 	timeout  time.Duration // of the body
@@ -196,7 +198,7 @@ func (h *harness) build() *soap.Router {
 		},
 	}, soap.Deps{
 		Gate: &admitting.Gate{Audit: h.audit, Units: h.units, Seen: seen{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger,
-		TrustedProxies: h.proxies, ReadTimeout: h.timeout, CallTimeout: h.call,
+		TrustedProxies: h.proxies, ReadTimeout: h.timeout, CallTimeout: h.call, Enter: h.enter, Screen: h.screen,
 		Observe: func(_ context.Context, o soap.Observed) { h.observed = append(h.observed, o) },
 		Refused: func(r audit.Refusal) { h.events = append(h.events, r) },
 	})
@@ -357,3 +359,14 @@ func weak(t *testing.T) *dgwstest.Federation {
 }
 
 var errTest = errors.New("a secret cause")
+
+// turnedAway requires the fault, and that the call ended before security: no use case ran and there is no audit line.
+func (h *harness) turnedAway(t *testing.T, text string) {
+	t.Helper()
+	assert.Equal(t, http.StatusInternalServerError, h.last.Code)
+	assert.Contains(t, h.last.Body.String(), "<faultstring>"+text+"</faultstring>")
+	assert.Contains(t, h.last.Body.String(), "processing_problem")
+	assert.Empty(t, h.callers)
+	assert.Empty(t, h.audit.lines)
+	require.Len(t, h.observed, 1)
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,30 @@ func TestOrderOfCall(t *testing.T) {
 		h.refusedWith(t, fault.CodeExpired)
 		assert.Equal(t, "99999902", h.audit.lines[0].Access.IDCardAttributes["medcom:CareProviderID"])
 		assert.Contains(t, h.log.String(), `"anchor":"test","cvr":"99999902"`)
+	})
+	for _, c := range []struct {
+		name  string
+		told  fault.Error
+		close bool
+	}{
+		{"OC-37 too many calls", soap.ErrOverloaded, false},
+		{"OC-25 the server stops", soap.ErrDraining, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHarness()
+			h.enter = func(context.Context, string, int64) (func(), error) { return nil, c.told }
+			h.post(message(userCard()))
+			h.turnedAway(t, c.told.Text)
+			assert.Equal(t, c.close, h.last.Header().Get("Connection") == "close")
+			assert.Equal(t, "30", h.last.Header().Get("Retry-After"))
+		})
+	}
+	t.Run("OC-38 an address that was refused too often", func(t *testing.T) {
+		h := newHarness()
+		h.screen = func(netip.Addr) error { return soap.ErrRateLimited }
+		h.post(message(userCard()))
+		h.turnedAway(t, "Too many calls from this caller.")
+		assert.Equal(t, soap.Limited, h.observed[0].Outcome)
 	})
 	t.Run("OC-07 append fails: write", func(t *testing.T) {
 		h := newHarness()

@@ -22,8 +22,8 @@ const (
 // WithUser returns the caller as the HSUID header leaves it in an operation that takes the header; trusted says that the word of the caller's
 // organisation about its users counts.
 //
-// A system that is trusted acts as the user it names: kind, number, authorisation (where the acting user is the responsible one),
-// organisation (but not the CVR number), system and override are the header's, and the caller is vouched for. Of a system that is not
+// A system that is trusted acts as the user it names: kind, number, authorisation (where the acting user is the responsible one and
+// the code has the form of one), organisation (but not the CVR number), system and override are the header's, and the caller is vouched for. Of a system that is not
 // trusted the header is dropped. A user's credential stands, and the header may not name another acting user (ErrActingUser); it then adds
 // what the user states: the responsible, the organisation, an override. A header that does not say whose word it is (UserType) or who acts
 // is the service's to refuse. The caller is not changed; without header it is returned as it is.
@@ -72,7 +72,7 @@ func (c Caller) vouched(kind Kind) Caller {
 	if kind != Unknown {
 		user.Kind, user.CPR = kind, h.Acting
 	}
-	if kind == Professional && user.Is(h.Responsible) {
+	if kind == Professional && user.Is(h.Responsible) && IsAuthorisationCode(h.ResponsibleCode) {
 		user.AuthorisationCode = h.ResponsibleCode
 	}
 	if h.OrgName != "" {

@@ -51,6 +51,8 @@ func TestWithUserOfSystem(t *testing.T) {
 			with(func(c *identity.Caller) { c.AuthorisationCode = "" }), nil},
 		{"nobody is responsible", func(h *identity.HSUID) { h.Responsible = cpr.Number{} },
 			with(func(c *identity.Caller) { c.AuthorisationCode = "" }), nil},
+		{"a code that is none", func(h *identity.HSUID) { h.ResponsibleCode = "TST0" },
+			with(func(c *identity.Caller) { c.AuthorisationCode = "" }), nil},
 		{"a foreigner without number", func(h *identity.HSUID) { h.Acting, h.Responsible = cpr.Number{}, cpr.Number{} },
 			with(func(c *identity.Caller) { c.CPR, c.AuthorisationCode = cpr.Number{}, "" }), nil},
 		{"SA-43 citizen by portal", func(h *identity.HSUID) { h.UserType = "nsi:Citizen" },

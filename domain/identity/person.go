@@ -38,6 +38,16 @@ type Authorisation struct {
 	EducationCode string // 4 digits
 }
 
+// IsAuthorisationCode tells whether s has the form of an authorisation code: 5 of A-Z and 0-9.
+func IsAuthorisationCode(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return len(s) == 5
+}
+
 // Authority is the capacity that an ID card gives a person: the text of medcom:UserRole and, for an authorised health professional,
 // medcom:UserAuthorizationCode.
 type Authority struct {

@@ -283,7 +283,7 @@ func (c *Card) checkContent() error {
 		c.CareProviderFormat == formatCVR && !auth.IsDigits(c.CareProvider, 8):
 		return ErrCard
 	case c.Type == typeUser && (c.GivenName == "" || c.SurName == ""),
-		c.AuthorisationCode != "" && !auth.IsAuthorisationCode(c.AuthorisationCode):
+		c.AuthorisationCode != "" && !identity.IsAuthorisationCode(c.AuthorisationCode):
 		return ErrCard
 	}
 	if c.Type == typeUser {

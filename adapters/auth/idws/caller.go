@@ -107,7 +107,7 @@ func (c *claims) authority(caller *identity.Caller) error {
 				}
 			}
 		}
-		if !listed || !auth.IsAuthorisationCode(chosen.Code) {
+		if !listed || !identity.IsAuthorisationCode(chosen.Code) {
 			return refuse(errToken, "authorisation code")
 		}
 	}
@@ -130,33 +130,14 @@ func (c *claims) authority(caller *identity.Caller) error {
 	return nil
 }
 
-// The texts before the CPR number of who is acted for.
-var onBehalf = [...]struct {
-	prefix string
-	kind   relation.Kind
-}{
-	{"urn:dk:healthcare:saml:actThroughCustodyOver:cprNumberIdentifier:", relation.Custody},
-	{"urn:dk:healthcare:saml:actThrough:ParentalCustody:cprNumberIdentifier:", relation.Custody},
-	{"urn:dk:healthcare:saml:actThrough:WardCustody:cprNumberIdentifier:", relation.Custody},
-	{"urn:dk:healthcare:saml:actThrough:PartlyWardCustody:cprNumberIdentifier:", relation.Custody},
-	{"urn:dk:healthcare:saml:actThroughProcurationBy:cprNumberIdentifier:", relation.Proxy},
-}
-
 // principal reads who the person with the number actor acts for, nil for nobody else.
 func (c *claims) principal(actor cpr.Number) (*identity.Principal, error) {
 	if !c.has(onBehalfOf) {
 		return nil, nil //nolint:nilnil // nobody is acted for
 	}
-	for _, o := range onBehalf {
-		digits, ok := strings.CutPrefix(c.values[onBehalfOf], o.prefix)
-		if !ok {
-			continue
-		}
-		number, err := cpr.Parse(digits)
-		if err != nil || !auth.IsDigits(digits, 10) || actor.IsZero() || number == actor {
-			break
-		}
-		return &identity.Principal{CPR: number, Kind: o.kind}, nil
+	kind, number, err := relation.ParseClaim(c.values[onBehalfOf])
+	if err != nil || actor.IsZero() || number == actor {
+		return nil, refuse(errOnBehalfOf, "on behalf of")
 	}
-	return nil, refuse(errOnBehalfOf, "on behalf of")
+	return &identity.Principal{CPR: number, Kind: kind}, nil
 }
