@@ -59,6 +59,7 @@ func TestCacheTakesThePlaceOfRSA(t *testing.T) {
 		{"SX-10 trust read anew", src, xmldsig.Algorithms{}, xmldsig.Pinned{SPKI: pinned.SPKI, Version: 8, Now: instant}, xmldsig.ErrValue},
 		{"SX-10 another card of the same signer", other, xmldsig.Algorithms{}, pinned, xmldsig.ErrValue},
 		{"SX-10 the same card with another SignatureValue", replaceValue(t, src, other), xmldsig.Algorithms{}, pinned, xmldsig.ErrValue},
+		{"SX-10 another card with the SignatureValue that is known", replaceValue(t, other, src), xmldsig.Algorithms{}, pinned, xmldsig.ErrValue},
 		{"SX-10 content changed", bytes.Replace(src, []byte(victim), []byte(attacker), 1), xmldsig.Algorithms{}, pinned, xmldsig.ErrDigest},
 		{"SX-10 SignedInfo changed", bytes.Replace(src, []byte("xmldsig-more#rsa-sha256"), []byte("xmldsig-more#rsa-sha512"), 1), xmldsig.Algorithms{}, pinned, xmldsig.ErrValue},
 		{"SX-10 SignatureValue no strict base64", bytes.Replace(src, []byte("==</ds:SignatureValue>"), []byte("=</ds:SignatureValue>"), 1), xmldsig.Algorithms{}, pinned, xmldsig.ErrStructure},

@@ -149,6 +149,34 @@ func items(n int, item func(int) string) string {
 	return b.String()
 }
 
+// An end tag differs from its start tag in one octet, wherever that is, however long the name, and wherever in the message.
+func TestEndTags(t *testing.T) {
+	for n := 1; n < 45; n++ {
+		name := strings.Repeat("abcdefgh", 6)[:n]
+		for _, content := range []string{"", "text", "<b/>", strings.Repeat("long text ", 10)} {
+			for _, after := range []string{"", strings.Repeat(" ", 100)} {
+				doc := func(end string) string { return "<r><" + name + ">" + content + "</" + end + "></r>" + after }
+				require.Nil(t, refusal(t, doc(name), DefaultLimits(mebibyte)), name)
+				for i := range n {
+					other := name[:i] + "x" + name[i+1:]
+					require.NotNil(t, refusal(t, doc(other), DefaultLimits(mebibyte)), "<%s>…</%s>", name, other)
+				}
+				require.NotNil(t, refusal(t, doc(name+"a"), DefaultLimits(mebibyte)), name)
+				require.NotNil(t, refusal(t, doc(name[1:]), DefaultLimits(mebibyte)), name)
+			}
+		}
+	}
+}
+
+// headerAttributes returns attributes of n octets in all.
+func headerAttributes(n int) (s string) {
+	for i := range 5 {
+		head := fmt.Sprintf(` a%d="`, i)
+		s += head + strings.Repeat("x", min(60<<10, n-len(s)-len(head)-1)) + `"`
+	}
+	return s
+}
+
 func TestLimits(t *testing.T) {
 	pad := func(n int) string { return strings.Repeat("x", n) }
 	signature := func(int) string { return `<d:Signature xmlns:d="` + ds + `"/>` }
@@ -167,6 +195,7 @@ func TestLimits(t *testing.T) {
 			`<a` + items(65, func(i int) string { return fmt.Sprintf(` a%d=""`, i) }) + `/>`, Limit, "attributes"},
 		{"SA-36 200 000 empty elements", `<a>` + strings.Repeat("<b/>", 19_999) + `</a>`, `<a>` + strings.Repeat("<b/>", 200_000) + `</a>`, Limit, "nodes"},
 		{"nodes: text counts", `<a>` + strings.Repeat("<b/>x", 9_999) + `</a>`, `<a>` + strings.Repeat("<b/>x", 10_000) + `</a>`, Limit, "nodes"},
+		{"nodes: text with its element counts", `<a>` + strings.Repeat("<b>x</b>", 9_999) + `</a>`, `<a>` + strings.Repeat("<b>x</b>", 10_000) + `</a>`, Limit, "nodes"},
 		{"nodes: comments count", `<a>` + strings.Repeat("<!---->", 19_999) + `</a>`, `<a>` + strings.Repeat("<!---->", 25_000) + `</a>`, Limit, "nodes"},
 		{"namespace declarations", `<a` + items(32, declaration) + `/>`, `<a` + items(33, declaration) + `/>`, Limit, "declarations"},
 		{"namespaces in scope", strings.Repeat(`<a`+items(32, declaration)+`>`, 4) + strings.Repeat("</a>", 4),
@@ -179,6 +208,8 @@ func TestLimits(t *testing.T) {
 		{"attribute value", `<a b="` + pad(64<<10) + `"/>`, `<a b="` + pad(64<<10+1) + `"/>`, Limit, "attribute value"},
 		{"Header", soapHead + pad(256<<10-len("<s:Header></s:Header>")) + `</s:Header></s:Envelope>`, soapHead + pad(256<<10-len("<s:Header></s:Header>")+1) + `</s:Header></s:Envelope>`, Limit, "Header"},
 		{"Header, seen before its end", soapHead + pad(200<<10) + `<a/></s:Header></s:Envelope>`, soapHead + pad(260<<10) + `<a/>` + pad(260<<10), Limit, "Header"},
+		{"Header that is one tag", strings.TrimSuffix(soapHead, ">") + headerAttributes(256<<10-len("<s:Header/>")) + `/></s:Envelope>`,
+			strings.TrimSuffix(soapHead, ">") + headerAttributes(256<<10-len("<s:Header/>")+1) + `/></s:Envelope>`, Limit, "Header"},
 		{"signatures in the Header", soapHead + `<x>` + items(4, signature) + `</x></s:Header><s:Body>` + items(9, signature) + `</s:Body></s:Envelope>`,
 			soapHead + `<x>` + items(5, signature) + `</x></s:Header></s:Envelope>`, Limit, "signatures"},
 		{"signatures in two Headers", soapHead + items(4, signature) + `</s:Header><s:Header/></s:Envelope>`,

@@ -51,6 +51,8 @@ func TestRead(t *testing.T) {
 		{"prefix xml declared", `<a xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:id="i"/>`, `({}a {http://www.w3.org/XML/1998/namespace}id="i" "")`},
 		{"namespace name with references", `<a xmlns="u&amp;v" xmlns:p='u&#38;v' p:b=""><p:c/></a>`, `({u&v}a {u&v}b=""({u&v}c ""))`},
 		{"long prefixes", `<abcdefghij:a xmlns:abcdefghij="1" xmlns:abcdefghik="2" xmlns:abcdefgh="3"><abcdefghik:b/><abcdefgh:c/></abcdefghij:a>`, `({1}a({2}b "")({3}c ""))`},
+		{"prefix that begins like the last", `<p:a xmlns:p="1" xmlns:pq="2"><p:b/><pq:c/><p:d/></p:a>`, `({1}a({1}b "")({2}c "")({1}d ""))`},
+		{"prefix of seven octets", `<abcdefg:a xmlns:abcdefg="1" xmlns:abcdefgh="2"><abcdefg:b/><abcdefgh:c/><abcdefg:d/><abcdefgh:e/></abcdefg:a>`, `({1}a({1}b "")({2}c "")({1}d "")({2}e ""))`},
 		{"same local name, two namespaces", `<a xmlns:p="1" xmlns:q="2" p:x="" q:x="" x=""/>`, `({}a {1}x="" {2}x="" {}x="" "")`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
