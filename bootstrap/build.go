@@ -168,7 +168,7 @@ func (s *server) buildServices() error {
 	if err := s.guard(services); err != nil {
 		return err
 	}
-	s.reloading = s.newReloading()
+	s.reloading = s.newReloading(signer)
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)

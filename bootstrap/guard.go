@@ -79,8 +79,8 @@ func (s *server) guard(services []string) error {
 }
 
 // newReloading knows what may change while the server runs.
-func (s *server) newReloading() *reloading {
-	r := &reloading{trust: s.trust, log: s.log}
+func (s *server) newReloading(signer *trust.Signer) *reloading {
+	r := &reloading{trust: s.trust, signer: signer, now: s.opt.Now, log: s.log}
 	if s.auditFile != nil {
 		r.reopen = s.auditFile.Reopen
 	}

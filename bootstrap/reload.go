@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 // reloading reads again what may change under a running server. Files that cannot be used replace nothing. Safe for concurrent use.
 type reloading struct {
 	trust     *trust.Source
+	signer    *trust.Signer // our own keys
+	now       func() time.Time
 	listeners []*tlsListener
 	reopen    func() error // opens the audit log anew; nil = there is none to open
 	log       *slog.Logger
@@ -72,14 +75,22 @@ func (r *reloading) tell(ctx context.Context, about, text string, err error) {
 	}
 }
 
-// warnings is a telemetry.Alarm.
-func (r *reloading) warnings(context.Context) ([]string, error) {
+// warnings is a telemetry.Alarm: it tells of files that cannot be used, and of keys that end within two weeks.
+func (r *reloading) warnings(ctx context.Context) ([]string, error) {
 	var lines []string
 	if since, err := r.trust.Status(); err != nil {
 		lines = append(lines, trustFailed+" (since "+since.UTC().Format(time.RFC3339)+")")
 	}
 	for _, l := range r.listeners {
 		lines = append(lines, l.warnings()...)
+	}
+	set, err := r.trust.Trust(ctx)
+	if err != nil {
+		return lines, err
+	}
+	now := r.now()
+	for _, e := range slices.Concat(trust.Endings(set, now, renewWithin), r.signer.Endings(now, renewWithin)) {
+		lines = append(lines, e.String())
 	}
 	return lines, nil
 }

@@ -284,3 +284,15 @@ func TestTrustChanges(t *testing.T) {
 		s.refuses(t, nsptest.OperationPath, message, fault.CodeCertificate)
 	})
 }
+
+// TestKeysThatEnd looks at the alarm shortly before the keys of the federation end.
+func TestKeysThatEnd(t *testing.T) {
+	s := nsptest.Start(t, nsptest.Options{})
+	alarm := func() string { return string(s.Do(t, http.MethodGet, "/minlog2-registration/alarm", nil).Body) }
+	assert.NotContains(t, alarm(), "ends")
+	s.Clock.Advance(2*365*24*time.Hour - 40*24*time.Hour) // they were made a month before the server's clock, for two years
+	said := alarm()
+	assert.Contains(t, said, "anchor opennsp-dev-sts ends 2028-")
+	assert.Contains(t, said, "OpenNSP Test Service")
+	assert.Contains(t, s.Fetch(t, "/readyz"), "anchor opennsp-dev-idp ends", "readiness warns, and stays")
+}
