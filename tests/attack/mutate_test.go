@@ -187,7 +187,7 @@ func TestStructuredMutations(t *testing.T) {
 	r := newRouter()
 	good, donors, known := everything(t, r)
 	m := mutator{rand.New(rand.NewPCG(11, 12)), donors}
-	cases, taken := 20_000, 0
+	cases, taken := 15_000, 0
 	if testing.Short() {
 		cases = 2000
 	}

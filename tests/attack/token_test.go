@@ -392,3 +392,17 @@ func coverAttacks() []tokenAttack {
 }
 
 func at(d time.Duration) string { return start.Add(d).UTC().Format(time.RFC3339) }
+
+// TestActionOfHTTP: what HTTP says of the action is what the signed Action says, or nothing.
+func TestActionOfHTTP(t *testing.T) {
+	r := newRouter()
+	good := r.kit().good()
+	for name, header := range map[string][]string{
+		"SOAPAction":                      {"SOAPAction", `"urn:other"`},
+		"action of the media type":        {"Content-Type", `application/soap+xml; action="urn:other"`},
+		"SOAPAction of another operation": {"SOAPAction", "CloseSession"},
+	} {
+		t.Run("SA-29 "+name, func(t *testing.T) { refused(t, r.send(t, []byte(good), header...), fault.CodeSyntax) })
+	}
+	require.Len(t, r.send(t, []byte(good), "SOAPAction", `"OpenSession"`).ran, 1)
+}
