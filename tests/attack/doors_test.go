@@ -67,20 +67,22 @@ type setting struct {
 	anchors []trust.Anchor
 	policy  admitting.Policy
 	gate    *admitting.Gate
+	now     time.Time
 }
 
 func newRouter(changes ...func(*setting)) *router {
 	r := &router{log: &bytes.Buffer{}}
-	now := func() time.Time { return start }
+	var set setting
+	now := func() time.Time { return set.now }
 	newID := func() string { return "answer-1" }
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
 	anchor := federation().Anchor
 	// One key for both schemes, as that of a token service that issues cards and tokens.
 	anchor.Uses = []trust.Use{trust.IDCard, trust.Token}
-	set := setting{[]trust.Anchor{anchor}, admitting.Policy{
+	set = setting{[]trust.Anchor{anchor}, admitting.Policy{
 		Schemes: []identity.Scheme{identity.DGWS, identity.IDWS}, MinLevel: 3, MaxBytes: 16 << 20, Audiences: []string{idwstest.Audience},
 		Kinds: []identity.Kind{identity.System, identity.Professional, identity.Citizen},
-	}, &admitting.Gate{Audit: ledger{}, Units: ledger{}, Seen: ledger{}, Now: now, Log: logger}}
+	}, &admitting.Gate{Audit: ledger{}, Units: ledger{}, Seen: ledger{}, Now: now, Log: logger}, start}
 	for _, change := range changes {
 		change(&set)
 	}

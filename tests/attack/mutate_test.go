@@ -1,14 +1,20 @@
 package attack
 
 import (
+	"encoding/base64"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
+	"github.com/opennsp/nsp/domain/trust"
 )
 
 // mutator changes messages by their structure, at random, with parts of other good messages and with what attacks are made of.
@@ -204,10 +210,27 @@ func TestStructuredMutations(t *testing.T) {
 	})
 }
 
-// FuzzAdmission hands any octets in: never a panic, and never a use case for anybody but those who signed.
+// FuzzAdmission hands any octets in: never a panic, and never a use case for anybody but those who signed. It starts from the samples of the
+// security contract, whose keys are the same in every process.
 func FuzzAdmission(f *testing.F) {
-	r := newRouter()
-	good, donors, known := everything(f, r)
+	card, token := sample(f, "01-dgws-request.xml"), sample(f, "04-idws-request.xml")
+	r := newRouter(func(s *setting) {
+		s.now = time.Date(2026, 11, 21, 10, 5, 30, 0, time.UTC)
+		s.anchors = nil
+		for _, message := range []string{card, token} {
+			anchor := dgwstest.AnchorOf(certificateIn(f, message), "sample", "OPENNSP-DEV-STS")
+			anchor.Uses = []trust.Use{trust.IDCard, trust.Token}
+			s.anchors = append(s.anchors, anchor)
+		}
+	})
+	good := []string{card, token, as12(card)}
+	var known []admitted
+	for _, g := range good {
+		v := r.send(f, []byte(g))
+		require.Len(f, v.ran, 1, "%s", v.body)
+		known = append(known, v.ran[0])
+	}
+	donors := append(slices.Clone(good), forged.Replace(card), forged.Replace(token), as12(token))
 	m := mutator{rand.New(rand.NewPCG(13, 14)), donors}
 	for i := range 40 {
 		f.Add([]byte(m.mutate(good[i%len(good)])), "OpenSession", "text/xml")
@@ -218,4 +241,21 @@ func FuzzAdmission(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte, action, contentType string) {
 		either(t, r.send(t, message, "SOAPAction", action, "Content-Type", contentType), known...)
 	})
+}
+
+// sample returns a committed message, signed with keys that were thrown away.
+func sample(t testing.TB, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "adapters", "xml", "testdata", name))
+	require.NoError(t, err)
+	return string(raw)
+}
+
+// certificateIn returns the first certificate of a message: that of the token service.
+func certificateIn(t testing.TB, message string) []byte {
+	t.Helper()
+	text := element(t, message, "ds:X509Certificate")
+	der, err := base64.StdEncoding.DecodeString(text[strings.IndexByte(text, '>')+1 : strings.LastIndexByte(text, '<')])
+	require.NoError(t, err)
+	return der
 }
