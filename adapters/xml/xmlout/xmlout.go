@@ -14,6 +14,9 @@ type Writer struct {
 	tag  bool     // the last start tag has no '>' yet
 }
 
+// usual is the capacity to begin with: that of a short SOAP message.
+const usual = 2 << 10
+
 // Reset makes the writer append to buf[:0].
 func (w *Writer) Reset(buf []byte) {
 	w.buf, w.open, w.tag = buf[:0], w.open[:0], false
@@ -23,6 +26,9 @@ func (w *Writer) Reset(buf []byte) {
 func (w *Writer) Start(name string, attrs ...string) {
 	if len(attrs)%2 != 0 {
 		panic("xmlout: attribute without value")
+	}
+	if w.buf == nil {
+		w.buf, w.open = make([]byte, 0, usual), make([]string, 0, 8)
 	}
 	w.finish()
 	w.buf = append(w.buf, '<')
@@ -100,6 +106,10 @@ func escape(dst []byte, s string, attr bool) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if c > '>' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
 		var rep string
 		size := 1
 		switch {
