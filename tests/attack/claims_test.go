@@ -81,7 +81,7 @@ func contentAttacks() []tokenAttack {
 		{"SEC-03 two values of a claim", resigned(">2512489996</saml:AttributeValue>", ">2512489996</saml:AttributeValue><saml:AttributeValue>0202020002</saml:AttributeValue>"), card},
 		{"SEC-03 two statements", resigned("</saml:AttributeStatement>", "</saml:AttributeStatement>"+statement(attribute(claimCVR, "99999903"))), card},
 		{"SEC-03 claims in an Advice", resigned("<saml:AttributeStatement>", "<saml:Advice>"+statement(attribute(claimCVR, "99999903"))+"</saml:Advice><saml:AttributeStatement>"), accepted},
-		{"SEC-03 claims of another namespace", resigned("</saml:AttributeStatement>", `<x:Attribute xmlns:x="urn:x" Name="`+claimCVR+`"><x:AttributeValue>99999903</x:AttributeValue></x:Attribute></saml:AttributeStatement>`), accepted},
+		{"SEC-03 claims of another namespace", resigned("</saml:AttributeStatement>", `<x:Attribute xmlns:x="urn:x" Name="`+claimCVR+`"><saml:AttributeValue>99999903</saml:AttributeValue></x:Attribute></saml:AttributeStatement>`), accepted},
 		{"SEC-03 claim's name in another namespace", resigned("</saml:AttributeStatement>", `<saml:Attribute xmlns:x="urn:x" x:Name="`+claimCVR+`"><saml:AttributeValue>99999903</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>`), accepted},
 		{"SEC-03 claim's name with a blank", resigned("</saml:AttributeStatement>", attribute(claimCVR+" ", "99999903")+"</saml:AttributeStatement>"), accepted},
 		{"SEC-03 claim's name as FriendlyName", resigned("</saml:AttributeStatement>", strings.Replace(attribute("urn:x", "99999903"), "Name=", `FriendlyName="`+claimCVR+`" Name=`, 1)+"</saml:AttributeStatement>"), accepted},

@@ -17,8 +17,21 @@ func namespaceAttacks() []attack {
 			return m.with(t, m.signed(first(t, without(t, m.card, "ds:Signature"), old, by)))
 		}
 	}
+	renamed := func(start, name string) func(testing.TB, material) string { // an element of the card, in another namespace
+		return func(t testing.TB, m material) string {
+			c := without(t, m.card, "ds:Signature")
+			from := strings.Index(c, start)
+			old := element(t, c[from:], "saml:"+name)
+			by := "<x:" + name + ` xmlns:x="urn:x"` + strings.TrimPrefix(strings.TrimSuffix(old, "</saml:"+name+">"), "<saml:"+name) + "</x:" + name + ">"
+			return m.with(t, m.signed(swap(t, c, old, by)))
+		}
+	}
 	syntax, card := []string{fault.CodeSyntax}, []string{fault.CodeIDCard}
 	return []attack{
+		{"SA-37 a statement alone in another namespace", renamed(`<saml:AttributeStatement id="SystemLog"`, "AttributeStatement"), card},
+		{"SA-37 an attribute alone in another namespace", renamed(`<saml:Attribute Name="medcom:CareProviderID"`, "Attribute"), card},
+		{"SA-37 Conditions alone in another namespace", renamed("<saml:Conditions", "Conditions"), card},
+		{"SA-37 NameID alone in another namespace", renamed("<saml:NameID", "NameID"), card},
 		{"SA-37 other prefixes bound around the card", edit("<wsse:Security>", `<wsse:Security xmlns:medcom="urn:x" xmlns:sosi="urn:y">`), accepted},
 		{"SA-37 the card's prefix bound elsewhere around it", edit("<wsse:Security>", `<wsse:Security xmlns:saml="urn:x">`), accepted},
 		{"SA-37 default namespace around the card", edit("<wsse:Security>", `<wsse:Security xmlns="urn:x">`), accepted},

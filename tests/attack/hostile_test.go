@@ -36,8 +36,9 @@ func hostile(t testing.TB, r *router) map[string]string {
 	}
 	signature := messageSignature(t, token)
 	reference := element(t, signature, "ds:Reference")
-	toBody := signature[strings.Index(signature, `<ds:Reference URI="#body"`):]
-	toBody = element(t, toBody, "ds:Reference")
+	const bodyReference = `<ds:Reference URI="#body"`
+	_, rest, _ := strings.Cut(signature, bodyReference)
+	toBody := element(t, bodyReference+rest, "ds:Reference")
 	laughs := `<!DOCTYPE l [<!ENTITY a "ha">`
 	for i := range 20 {
 		laughs += fmt.Sprintf(`<!ENTITY %c "%s">`, 'b'+i, strings.Repeat(fmt.Sprintf("&%c;", 'a'+i), 10))
