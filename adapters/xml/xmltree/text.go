@@ -6,7 +6,7 @@ import "bytes"
 // octets, free of references and carriage returns, or one character that was written otherwise; comments yield nothing.
 type Scanner struct {
 	Raw  []byte // what is still to be read
-	Run  []byte // literal octets; '<' and '&' in them come from CDATA
+	Run  []byte // literal octets, or line ends; '<' and '&' in them come from CDATA
 	Char rune   // a decoded character, or 0
 
 	cdata bool
@@ -24,11 +24,8 @@ func (s *Scanner) Next() bool {
 		return false
 	}
 	switch {
-	case s.Raw[0] == '\r': // CR LF and CR alone are line ends (XML 1.0, 2.11)
-		s.Char, s.Raw = '\n', s.Raw[1:]
-		if len(s.Raw) > 0 && s.Raw[0] == '\n' {
-			s.Raw = s.Raw[1:]
-		}
+	case s.Raw[0] == '\r':
+		s.lineEnds()
 	case s.cdata:
 		s.insideCDATA()
 	case s.Raw[0] == '&':
@@ -44,6 +41,21 @@ func (s *Scanner) Next() bool {
 		s.take(bytes.IndexAny(s.Raw, "<&\r"))
 	}
 	return true
+}
+
+// lineFeeds is what line ends become, some of them at a time.
+var lineFeeds = [...]byte{'\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n'}
+
+// lineEnds takes line ends that begin with CR: CR LF and CR alone (XML 1.0, 2.11).
+func (s *Scanner) lineEnds() {
+	n := 0
+	for ; n < len(lineFeeds) && len(s.Raw) > 0 && s.Raw[0] == '\r'; n++ {
+		s.Raw = s.Raw[1:]
+		if len(s.Raw) > 0 && s.Raw[0] == '\n' {
+			s.Raw = s.Raw[1:]
+		}
+	}
+	s.Run = lineFeeds[:n]
 }
 
 func (s *Scanner) insideCDATA() {
