@@ -218,6 +218,7 @@ func bearer() idwstest.Token {
 
 // TestWSSECodes holds the table of faultcodes: what is not in it is the service's own.
 func TestWSSECodes(t *testing.T) {
+	replayed, _ := fault.Of(ports.ErrSeen)
 	for _, c := range []struct {
 		name           string
 		err            fault.Error
@@ -225,7 +226,7 @@ func TestWSSECodes(t *testing.T) {
 		code12         string
 		status12, want int
 	}{
-		{"replayed", ports.ErrSeen.(fault.Error), "wsse:InvalidSecurity", "wsse:InvalidSecurity", "soap:Sender", 400, 500},
+		{"replayed", replayed, "wsse:InvalidSecurity", "wsse:InvalidSecurity", "soap:Sender", 400, 500},
 		{"internal", fault.Error{Kind: fault.Internal, Code: fault.CodeProcessing, Text: "x"}, "soap:Server", "", "soap:Receiver", 500, 500},
 		{"store down", fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "x"}, "soap:Server", "", "soap:Receiver", 500, 500},
 		{"the service's own", fault.Error{Kind: fault.NotFound, Code: "no_such_consent", Text: "x"}, "soap:Server", "", "soap:Receiver", 500, 500},

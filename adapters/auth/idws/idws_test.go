@@ -1,7 +1,6 @@
 package idws_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -64,10 +63,9 @@ func bodyWithIDs(w *xmlout.Writer) {
 // certificateAfter returns the certificate in the first element with this name after a text.
 func certificateAfter(t *testing.T, doc []byte, after, name string) *x509.Certificate {
 	t.Helper()
-	s := string(doc[bytes.Index(doc, []byte(after)):])
-	s = s[strings.Index(s, "<"+name):]
-	s = s[strings.Index(s, ">")+1:]
-	der, err := base64.StdEncoding.DecodeString(s[:strings.Index(s, "<")])
+	s := from(from(string(doc), after), "<"+name)
+	text, _, _ := strings.Cut(strings.TrimPrefix(from(s, ">"), ">"), "<")
+	der, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	c, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
