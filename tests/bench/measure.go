@@ -6,12 +6,13 @@ import (
 )
 
 const (
-	rounds    = 21                    // odd: the median is a measured value
-	batchTime = 25 * time.Millisecond // one measurement of one candidate
+	rounds    = 100
+	batchTime = 5 * time.Millisecond // one measurement of one candidate
 )
 
 // interleaved measures what one call of each candidate costs, in seconds. The candidates take turns (A B C A B C …), so that a machine that
-// gets slower for a while slows all of them; the result is the median of the rounds.
+// gets slower for a while slows all of them; the result is the quickest quarter's slowest round, in which other programs took little of the
+// machine.
 func interleaved(candidates ...func()) []float64 {
 	calls := make([]int, len(candidates))
 	for i, run := range candidates {
@@ -23,11 +24,11 @@ func interleaved(candidates ...func()) []float64 {
 			samples[i] = append(samples[i], timed(run, calls[i]))
 		}
 	}
-	medians := make([]float64, len(candidates))
+	quick := make([]float64, len(candidates))
 	for i, s := range samples {
-		medians[i] = median(s)
+		quick[i] = quarter(s)
 	}
-	return medians
+	return quick
 }
 
 // calibrate warms run up and returns how many calls fill batchTime.
@@ -47,7 +48,8 @@ func timed(run func(), n int) float64 {
 	return time.Since(started).Seconds() / float64(n)
 }
 
-func median(s []float64) float64 {
+// quarter returns the value that a quarter of the samples is below.
+func quarter(s []float64) float64 {
 	slices.Sort(s)
-	return s[len(s)/2]
+	return s[len(s)/4]
 }
