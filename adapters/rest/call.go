@@ -73,9 +73,6 @@ func (a *api) serve(c echo.Context, ep *endpoint, allow string) {
 	if err == nil {
 		err = a.Gate.Ready(ctx)
 	}
-	if err == nil && a.Screen != nil {
-		err = a.Screen(x.addr)
-	}
 	if err != nil {
 		a.turnAway(ctx, w, x, err)
 		return
@@ -117,8 +114,13 @@ func (x *exchange) maxBytes() int64 {
 // envelope tells whether the body is a SOAP message.
 func (x *exchange) envelope() bool { return x.media == "text/xml" || x.media == "application/soap+xml" }
 
-// enter asks for a place for the request, unless it is too large anyhow. leave is never nil.
+// enter asks for a place for the request, unless it is too large anyhow or its address was refused too often. leave is never nil.
 func (a *api) enter(ctx context.Context, x *exchange) (leave func(), err error) {
+	if a.Screen != nil {
+		if err := a.Screen(x.addr); err != nil {
+			return func() {}, err
+		}
+	}
 	size := x.http.ContentLength
 	if a.Enter == nil || size > x.maxBytes() {
 		return func() {}, nil
@@ -229,7 +231,7 @@ func (a *api) turnAway(ctx context.Context, w http.ResponseWriter, x *exchange, 
 	send(w, x, answer, err)
 	d := x.access
 	d.Code, d.ResSize, d.Duration = answer.Code, int64(len(answer.Body)), a.Now().Sub(d.Arrived)
-	a.observe(ctx, x, admitting.Outcome{Answer: answer, Err: err, Access: d})
+	a.observe(ctx, x, admitting.Outcome{Answer: answer, Err: err, Refused: errors.Is(err, errRead), Access: d})
 }
 
 func send(w http.ResponseWriter, x *exchange, answer admitting.Answer, err error) {

@@ -292,6 +292,9 @@ func TestSlowClient(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusInternalServerError, resp.StatusCode)
 		assert.True(t, resp.Close)
+		require.Len(t, h.observed, 1)
+		assert.Equal(t, soap.Refused, h.observed[0].Outcome, "it is held against the address")
+		assert.Empty(t, h.audit.lines)
 	})
 	t.Run("the deadline does not reach the use case or the next call", func(t *testing.T) {
 		h := newHarness()

@@ -93,6 +93,10 @@ func TestOrderOfCall(t *testing.T) {
 	t.Run("OC-38 an address that was refused too often", func(t *testing.T) {
 		h := newHarness()
 		h.screen = func(netip.Addr) error { return soap.ErrRateLimited }
+		h.enter = func(context.Context, string, int64) (func(), error) {
+			t.Error("it gets no place, which its body could hold")
+			return func() {}, nil
+		}
 		h.post(message(userCard()))
 		h.turnedAway(t, "Too many calls from this caller.")
 		assert.Equal(t, soap.Limited, h.observed[0].Outcome)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -72,7 +73,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(headerCall, x.env.CallID)
 	ctx := ports.WithCallID(r.Context(), x.env.CallID)
 
-	leave, err := rt.enter(ctx, r)
+	leave, err := rt.enter(ctx, r, x.env.Addr)
 	defer leave()
 	var body []byte
 	if err == nil {
@@ -82,9 +83,6 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.access.Stats.RequestContent = rt.deps.Now().Sub(x.access.Arrived)
 	if err == nil {
 		err = rt.deps.Gate.Ready(ctx)
-	}
-	if err == nil && rt.deps.Screen != nil {
-		err = rt.deps.Screen(x.env.Addr)
 	}
 	if err != nil {
 		rt.turnAway(ctx, w, x, err)
@@ -123,8 +121,14 @@ func (rt *Router) arrive(r *http.Request) *exchange {
 	return x
 }
 
-// enter asks for a place for the request, unless it is turned away anyhow. leave is never nil.
-func (rt *Router) enter(ctx context.Context, r *http.Request) (leave func(), err error) {
+// enter asks for a place for the request, unless it is turned away anyhow. leave is never nil. Who was refused too often gets none: it
+// could hold one for as long as its body takes.
+func (rt *Router) enter(ctx context.Context, r *http.Request, addr netip.Addr) (leave func(), err error) {
+	if rt.deps.Screen != nil && r.Method == http.MethodPost {
+		if err := rt.deps.Screen(addr); err != nil {
+			return func() {}, err
+		}
+	}
 	size := r.ContentLength
 	if rt.deps.Enter == nil || r.Method != http.MethodPost || size > rt.maxBytes {
 		return func() {}, nil
@@ -239,7 +243,7 @@ func (rt *Router) fault(ctx context.Context, env *Envelope, err error) admitting
 	return admitting.Answer{Code: status, Body: w.Bytes()}
 }
 
-// turnAway answers a request that never reached security: it leaves no audit line.
+// turnAway answers a request that never reached security: it leaves no audit line. A body that does not come is held against the caller.
 func (rt *Router) turnAway(ctx context.Context, w http.ResponseWriter, x *exchange, err error) {
 	answer := rt.fault(ctx, &x.env, err)
 	switch {
@@ -251,7 +255,7 @@ func (rt *Router) turnAway(ctx context.Context, w http.ResponseWriter, x *exchan
 	send(w, &x.env, answer, err)
 	a := x.access
 	a.Code, a.ResSize, a.Duration = answer.Code, int64(len(answer.Body)), rt.deps.Now().Sub(a.Arrived)
-	rt.observe(ctx, x, admitting.Outcome{Answer: answer, Err: err, Access: a})
+	rt.observe(ctx, x, admitting.Outcome{Answer: answer, Err: err, Refused: errors.Is(err, errRead), Access: a})
 }
 
 func send(w http.ResponseWriter, env *Envelope, answer admitting.Answer, err error) {

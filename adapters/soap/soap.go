@@ -117,7 +117,7 @@ type Deps struct {
 	// Enter gives a request of the service with a body of at most size octets a place, before anything of the body is read; the place is
 	// held until leave is called. The error, such as ErrOverloaded, is told to the caller. nil = places without end.
 	Enter func(ctx context.Context, service string, size int64) (leave func(), err error)
-	// Screen may turn away whoever calls from addr before anything of the credential is looked at, such as with ErrRateLimited. nil = nobody.
+	// Screen may turn away whoever calls from addr before anything of the message is read, such as with ErrRateLimited. nil = nobody.
 	Screen func(addr netip.Addr) error
 	// Limit may turn an admitted caller away, such as with ErrRateLimited. nil = nobody.
 	Limit func(service string, m *auth.Message, c identity.Caller) error
