@@ -58,6 +58,10 @@ var (
 	errGrant error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "the organisation may not use the operation"}
 	errWord  error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
 		Text: "the organisation's word about its users does not count"}
+	errLevel error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeSecurityLevel,
+		Text: "the session was opened with an ID card of too low a level"}
+	errAudience error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
+		Text: "the session was opened with a token for another service"}
 	errNoHSUID error = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeMissingHeader, Text: "the HSUID header is missing"}
 )
 
@@ -67,6 +71,9 @@ var (
 func (p Policy) Admit(c identity.Caller, holds func(grant string) (bool, error)) (identity.Caller, error) {
 	if c.Kind == identity.Unknown || !slices.Contains(p.Schemes, c.Credential.Scheme) {
 		return identity.Caller{}, errKind
+	}
+	if err := p.session(c); err != nil {
+		return identity.Caller{}, err
 	}
 	trusted := false
 	if p.HSUID != Ignored && (c.Vouched || c.Kind == identity.System && c.HSUID != nil) {
@@ -89,6 +96,22 @@ func (p Policy) Admit(c identity.Caller, holds func(grant string) (bool, error))
 		}
 	}
 	return user, header
+}
+
+// session holds a session against what a verifier would have asked of the credential that opened it: the level of an ID card, the audience
+// of a token where the operation names any.
+func (p Policy) session(c identity.Caller) error {
+	switch credential := c.Credential; {
+	case credential.Scheme != identity.Session:
+		return nil
+	case credential.Origin == identity.IDWS:
+		if len(p.Audiences) > 0 && !slices.Contains(p.Audiences, c.Audience) {
+			return errAudience
+		}
+	case c.Kind != identity.Citizen && credential.Level < p.MinLevel: // no ID card is a citizen's
+		return errLevel
+	}
+	return nil
 }
 
 // user returns the caller as the HSUID header leaves it, where the operation takes that header. A caller that was vouched for before, such

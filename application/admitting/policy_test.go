@@ -161,3 +161,38 @@ func TestPolicyOfGrant(t *testing.T) {
 		})
 	}
 }
+
+// TestPolicyOfSession: a session is worth what the credential was worth that opened it.
+func TestPolicyOfSession(t *testing.T) {
+	p := admitting.Policy{
+		Schemes: []identity.Scheme{identity.Session}, Kinds: []identity.Kind{identity.Professional}, MinLevel: 4, Audiences: []string{"https://minlog"},
+	}
+	anywhere := p
+	anywhere.Audiences = nil
+	citizens := p
+	citizens.Kinds = []identity.Kind{identity.Citizen}
+	for _, c := range []struct {
+		name     string
+		policy   admitting.Policy
+		origin   identity.Scheme
+		level    int
+		audience string
+		code     string
+	}{
+		{"SU-5 card of level 4", p, identity.DGWS, 4, "", ""},
+		{"SU-5 card of level 3", p, identity.DGWS, 3, "", fault.CodeSecurityLevel},
+		{"SU-5 test card of level 3", p, identity.Sample, 3, "", fault.CodeSecurityLevel},
+		{"SU-5 test citizen, who has no card", citizens, identity.Sample, 3, "", ""},
+		{"SU-5 token for the service", p, identity.IDWS, 3, "https://minlog", ""},
+		{"SU-5 token for another service", p, identity.IDWS, 3, "https://fsk", fault.CodeNotAuthorized},
+		{"SU-5 token, the operation names no audience", anywhere, identity.IDWS, 3, "https://fsk", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := c.policy.Admit(identity.Caller{
+				Kind: c.policy.Kinds[0], Audience: c.audience, Credential: identity.Credential{Scheme: identity.Session, Origin: c.origin, Level: c.level},
+			}, none)
+			f, _ := fault.Of(err)
+			assert.Equal(t, c.code, f.Code)
+		})
+	}
+}
