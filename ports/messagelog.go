@@ -29,6 +29,9 @@ type TopicAdmin interface {
 	// CreateTopic makes an empty topic; messagelog.ErrExists. A log without a clean-up of its own keeps records until Trim, whatever
 	// the spec's retention.
 	CreateTopic(ctx context.Context, t messagelog.Topic, spec messagelog.Spec) error
+	// GrowTopic gives a topic at least so many partitions; those that are there keep their records, and records of a key may from then
+	// on go to another partition. It never takes partitions away. messagelog.ErrNoTopic.
+	GrowTopic(ctx context.Context, t messagelog.Topic, partitions int) error
 	// Topics returns every topic with its number of partitions.
 	Topics(ctx context.Context) (map[messagelog.Topic]int, error)
 	// Trim deletes the records of a partition below offset before; the first kept offset becomes at least that (at most the end). It

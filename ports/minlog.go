@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/opennsp/nsp/domain/calendar"
@@ -30,3 +31,17 @@ type LogStore interface {
 	// DeadLetters counts the dead letters stored at or after since.
 	DeadLetters(ctx context.Context, since time.Time) (int64, error)
 }
+
+// LogMonths is a log store that keeps the registrations of a month (UTC, by their To) together, so that a month can be removed at once. It is
+// safe for concurrent use; every method joins the unit of work in ctx.
+type LogMonths interface {
+	// MakeMonths makes room for registrations of every month that from and to, which is not before it, are in or between. A month that is
+	// there is left as it is. The store makes the room of a month that it lacks by itself.
+	MakeMonths(ctx context.Context, from, to time.Time) error
+	// DropMonth removes the oldest month if it ended at or before cutoff, with all its registrations, and returns its first instant;
+	// ok=false if there is none. ErrMonthBusy if others held it for too long: the next run removes it.
+	DropMonth(ctx context.Context, cutoff time.Time) (month time.Time, ok bool, err error)
+}
+
+// ErrMonthBusy: a month could not be removed, since others use it.
+var ErrMonthBusy = errors.New("log store: the month is in use")

@@ -3,6 +3,7 @@ package messagelog
 
 import (
 	"errors"
+	"hash/fnv"
 	"time"
 
 	"github.com/opennsp/nsp/domain/fault"
@@ -60,3 +61,10 @@ var ErrStalled = errors.New("message log: no record arrived in time")
 
 // ErrOutcomeUnknown: whether the records were stored cannot be told.
 var ErrOutcomeUnknown = errors.New("message log: outcome unknown")
+
+// PartitionOf is the partition of so many, at least 1, that records with this key go to: FNV-1a of 32 bits, modulo.
+func PartitionOf(key []byte, partitions int) int {
+	h := fnv.New32a()
+	h.Write(key)
+	return int(h.Sum32() % uint32(partitions)) //nolint:gosec // a count of partitions is small and positive
+}

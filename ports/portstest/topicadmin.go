@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,6 +42,32 @@ func TopicAdmin(t *testing.T, open OpenMessageLog) {
 	t.Run("a topic has at least one partition", func(t *testing.T) {
 		_, admin, _ := open(t)
 		require.Error(t, admin.CreateTopic(bounded(t), topic, messagelog.Spec{}))
+	})
+
+	t.Run("GrowTopic adds partitions, keeps records and never takes partitions away", func(t *testing.T) {
+		log, admin, _ := open(t)
+		ctx := bounded(t)
+		require.ErrorIs(t, admin.GrowTopic(ctx, topic, 2), messagelog.ErrNoTopic)
+		fill(ctx, t, log, admin, 3)
+		for _, c := range []struct{ asked, want int }{{3, 3}, {3, 3}, {2, 3}, {5, 5}} {
+			require.NoError(t, admin.GrowTopic(ctx, topic, c.asked))
+			got, err := admin.Topics(ctx)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got[topic], "partitions after GrowTopic(%d)", c.asked)
+		}
+		assert.Equal(t, []string{"0", "1", "2"}, values(all(ctx, t, log, 0)))
+		var recs []messagelog.Record
+		for i := range 100 {
+			recs = append(recs, record(fmt.Sprint("key-", i), fmt.Sprint(i)))
+		}
+		require.NoError(t, log.Append(ctx, recs))
+		n := 0
+		for part := range 5 {
+			got := len(all(ctx, t, log, part))
+			assert.NotZero(t, got, "records of partition %d", part)
+			n += got
+		}
+		assert.Equal(t, 103, n)
 	})
 
 	t.Run("Trim deletes below the offset, at most to the end, and never goes back", func(t *testing.T) {

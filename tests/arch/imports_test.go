@@ -18,7 +18,7 @@ type layer struct {
 
 // pure are the standard packages without input, output, clock or shared state.
 var pure = []string{
-	"bytes", "cmp", "crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps",
+	"bytes", "cmp", "crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/hex", "encoding/json", "errors", "fmt", "hash/fnv", "iter", "maps",
 	"math", "math/bits", "regexp", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
@@ -50,8 +50,8 @@ var matrix = slices.Concat([]layer{
 
 var anyModule = []string{"*"}
 
-// adapterTests is what tests of adapters may use: every adapter, and keys and samples of the test federation.
-var adapterTests = []string{"domain", "ports", "application", "adapters", "bootstrap/devfed"}
+// adapterTests is what tests of adapters may use: every adapter, keys and samples of the test federation, and real servers.
+var adapterTests = []string{"domain", "ports", "application", "adapters", "bootstrap/devfed", "tests/postgrestest", "tests/kafkatest"}
 
 func driven(names ...string) []layer {
 	var rows []layer

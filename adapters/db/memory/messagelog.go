@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/fnv"
 	"iter"
 	"slices"
 	"time"
@@ -48,7 +47,7 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 			if parts == nil {
 				return messagelog.ErrNoTopic
 			}
-			r.Partition = partitionOf(r.Key, len(parts))
+			r.Partition = messagelog.PartitionOf(r.Key, len(parts))
 			r.Key, r.Value, r.Headers = bytes.Clone(r.Key), bytes.Clone(r.Value), slices.Clone(r.Headers)
 			p := parts[r.Partition]
 			target[p] = append(target[p], r)
@@ -61,13 +60,6 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 		})
 		return nil
 	})
-}
-
-// partitionOf sends equal keys to one partition.
-func partitionOf(key []byte, partitions int) int {
-	h := fnv.New32a()
-	h.Write(key)
-	return int(h.Sum32() % uint32(partitions)) //nolint:gosec // a count of partitions is small and positive
 }
 
 func (l messageLog) Bounds(ctx context.Context, wanted []messagelog.Topic) (map[messagelog.Topic][]messagelog.Bounds, error) {
@@ -183,6 +175,22 @@ func (a topicAdmin) CreateTopic(ctx context.Context, t messagelog.Topic, spec me
 			a.db.topics[t] = append(a.db.topics[t], &partition{grown: make(chan struct{})})
 		}
 		u.undo = append(u.undo, func() { delete(a.db.topics, t) })
+		return nil
+	})
+}
+
+func (a topicAdmin) GrowTopic(ctx context.Context, t messagelog.Topic, partitions int) error {
+	return a.db.write(ctx, func(u *unit) error {
+		old := a.db.topics[t]
+		if old == nil {
+			return messagelog.ErrNoTopic
+		}
+		grown := slices.Clone(old)
+		for len(grown) < partitions {
+			grown = append(grown, &partition{grown: make(chan struct{})})
+		}
+		u.undo = append(u.undo, func() { a.db.topics[t] = old })
+		a.db.topics[t] = grown
 		return nil
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -72,7 +71,7 @@ func (t *tx) append(recs []messagelog.Record) error {
 		if of == nil {
 			return messagelog.ErrNoTopic
 		}
-		p := &of[partitionOf(r.Key, len(of))]
+		p := &of[messagelog.PartitionOf(r.Key, len(of))]
 		text, err := headers.of(r.Headers)
 		if err != nil {
 			return err
@@ -111,13 +110,6 @@ func (s session) partitions(ctx context.Context, topics []messagelog.Topic) (map
 		found[r.Topic] = append(found[r.Topic], r)
 	}
 	return found, nil
-}
-
-// partitionOf sends equal keys to one partition.
-func partitionOf(key []byte, partitions int) int {
-	h := fnv.New32a()
-	h.Write(key)
-	return int(h.Sum32() % uint32(partitions)) //nolint:gosec // a count of partitions is small and positive
 }
 
 // headerText turns headers into the text of their column. Records that are appended together mostly have equal headers.
@@ -194,12 +186,34 @@ func (a topicAdmin) CreateTopic(ctx context.Context, t messagelog.Topic, spec me
 		if there[t] != nil {
 			return messagelog.ErrExists
 		}
-		rows := make([]logPartition, spec.Partitions)
-		for i := range rows {
-			rows[i] = logPartition{Topic: t, Part: i}
-		}
-		return tx.orm.WithContext(tx.ctx).CreateInBatches(rows, chunk).Error
+		return tx.makePartitions(t, 0, spec.Partitions)
 	})
+}
+
+// GrowTopic inserts the rows of the partitions that are missing.
+func (a topicAdmin) GrowTopic(ctx context.Context, t messagelog.Topic, partitions int) error {
+	return a.db.write(ctx, func(tx *tx) error {
+		there, err := tx.partitions(tx.ctx, []messagelog.Topic{t})
+		if err != nil {
+			return err
+		}
+		if there[t] == nil {
+			return messagelog.ErrNoTopic
+		}
+		return tx.makePartitions(t, len(there[t]), partitions)
+	})
+}
+
+// makePartitions inserts the empty partitions from..to.
+func (t *tx) makePartitions(topic messagelog.Topic, from, to int) error {
+	var rows []logPartition
+	for i := from; i < to; i++ {
+		rows = append(rows, logPartition{Topic: topic, Part: i})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return t.orm.WithContext(t.ctx).CreateInBatches(rows, chunk).Error
 }
 
 // Topics counts the partitions of every topic.
