@@ -76,6 +76,9 @@ type Gate struct {
 	Wait     time.Duration // for the answer to a message that came again while the first is carried out; 0 = 30 s
 	KeepFor  time.Duration // a reply is given again; 0 = 24 hours
 	MaxReply int           // octets of a reply that is kept; a call with a larger answer fails; 0 = 1 MiB
+	// KeepAfter: Units and Replies are not of one database, so that a reply is kept after the commit. If that fails, a message that comes
+	// again is carried out again: its effect must be the same then.
+	KeepAfter bool
 }
 
 // Granted tells whether the organisation cvr holds the grant name now. An error is ours.
@@ -147,8 +150,13 @@ func (r *run) carryOut(ctx context.Context, caller identity.Caller, work func(co
 		if answer, err = r.encoded(ctx, nil); err != nil {
 			return fmt.Errorf("encode answer: %w", err)
 		}
-		if err := r.keep(ctx, answer); err != nil {
+		if err := r.keepable(answer); err != nil {
 			return err
+		}
+		if !g.KeepAfter {
+			if err := r.keep(ctx, answer); err != nil {
+				return err
+			}
 		}
 		step = auditing
 		if err := r.append(ctx, answer); err != nil {
@@ -158,6 +166,9 @@ func (r *run) carryOut(ctx context.Context, caller identity.Caller, work func(co
 		return nil
 	})
 	switch {
+	case err == nil && g.KeepAfter:
+		r.keepCommitted(ctx, answer)
+		return r.outcome(answer, nil)
 	case err == nil:
 		r.claim = nil // it ended with the reply
 		return r.outcome(answer, nil)

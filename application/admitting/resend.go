@@ -100,8 +100,8 @@ func (r *run) key(caller identity.Caller) (key ports.ReplyKey) {
 	return key
 }
 
-// keep keeps the answer in the unit of work of ctx, so that the effect and its answer become real together.
-func (r *run) keep(ctx context.Context, answer Answer) error {
+// keepable tells whether the answer may be kept, if it is to be.
+func (r *run) keepable(answer Answer) error {
 	switch {
 	case r.claim == nil:
 		return nil
@@ -110,10 +110,30 @@ func (r *run) keep(ctx context.Context, answer Answer) error {
 	case len(answer.Body) > cmp.Or(r.gate.MaxReply, defaultMaxReply):
 		return errLarge
 	}
+	return nil
+}
+
+// keep keeps the answer in the unit of work of ctx, so that the effect and its answer become real together.
+func (r *run) keep(ctx context.Context, answer Answer) error {
+	if r.claim == nil {
+		return nil
+	}
 	if err := r.gate.Replies.Keep(ctx, *r.claim, answer.Body); err != nil {
 		return fmt.Errorf("keep reply: %w", err)
 	}
 	return nil
+}
+
+// keepCommitted keeps the answer to an effect that is committed, also when the client went away. A claim whose answer could not be kept is
+// given back.
+func (r *run) keepCommitted(ctx context.Context, answer Answer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
+	defer cancel()
+	if err := r.keep(ctx, answer); err != nil {
+		r.gate.Log.ErrorContext(ctx, "reply of a committed call not kept", "operation", r.call.Operation, "error", err)
+		return
+	}
+	r.claim = nil
 }
 
 // drop gives a claim back whose call had no effect, also when the client went away; the store gets a real timer to do so. A claim that it

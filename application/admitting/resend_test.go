@@ -37,6 +37,8 @@ func with(c admitting.Call, edit func(*admitting.Call)) admitting.Call {
 	return c
 }
 
+func keepAfter(g *admitting.Gate) { g.KeepAfter = true }
+
 func TestResendSteps(t *testing.T) {
 	expired := fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeExpired, Text: "the ID card is too old"}
 	kept := []byte("kept")
@@ -76,6 +78,16 @@ func TestResendSteps(t *testing.T) {
 		{name: "SEC-31 answer as large as is kept", world: world{edit: func(g *admitting.Gate) { g.MaxReply = 4 }}, call: write(), want: done, lines: []string{"200 "}},
 		{name: "SEC-31 answer too large", world: world{edit: func(g *admitting.Gate) { g.MaxReply = 3 }}, call: write(),
 			want: []string{"claim", "begin", "work", "encode", "roll back", "fault", "append", "drop 7"}, lines: []string{"500 rolled_back"}, told: admitting.ErrInternal},
+		{name: "kept after the commit", world: world{edit: keepAfter}, call: write(),
+			want: []string{"claim", "begin", "work", "encode", "append", "commit", "keep data 7"}, lines: []string{"200 "}},
+		{name: "committed, but not kept", world: world{edit: keepAfter, keep: errSecret}, call: write(),
+			want: []string{"claim", "begin", "work", "encode", "append", "commit", "keep data 7", "drop 7"}, lines: []string{"200 "}},
+		{name: "kept after the commit, which fails", world: world{edit: keepAfter, commit: &ports.CommitError{Err: errSecret}}, call: write(),
+			want:  []string{"claim", "begin", "work", "encode", "append", "roll back", "fault", "append", "drop 7"},
+			lines: []string{"200 ", "500 rolled_back"}, told: admitting.ErrNotCommitted},
+		{name: "SEC-31 kept after the commit, too large", call: write(),
+			world: world{edit: func(g *admitting.Gate) { g.KeepAfter, g.MaxReply = true, 3 }},
+			want:  []string{"claim", "begin", "work", "encode", "roll back", "fault", "append", "drop 7"}, lines: []string{"500 rolled_back"}, told: admitting.ErrInternal},
 		{name: "SA-51 reply store down, write", world: world{begin: errSecret}, call: write(), want: turnedAway, lines: []string{"500 "}, told: admitting.ErrInternal},
 		{name: "SA-51 reply store down, read", world: world{begin: errSecret}, call: with(write(), func(c *admitting.Call) { c.Policy.Resend = admitting.Recompute }),
 			want: recomputed, lines: []string{"200 "}},
