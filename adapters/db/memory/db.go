@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/opennsp/nsp/domain/job"
 	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
 )
@@ -23,12 +24,14 @@ type DB struct {
 	grants    []trust.Grant // ordered, and replaced as a whole
 	sessions  sessionRows
 	events    []event // ordered by time
+	leases    map[string]leaseRow
+	runs      map[string]job.Run
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
 	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
-		sessions: newSessionRows()}
+		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}}
 }
 
 // Units returns the unit of work that every store of the database joins.
@@ -57,6 +60,12 @@ func (db *DB) Sessions() ports.SessionStore { return sessions{db} }
 
 // SecurityEvents returns the store of what security turned away.
 func (db *DB) SecurityEvents() ports.SecurityEvents { return securityEvents{db} }
+
+// Leases returns the leases of jobs.
+func (db *DB) Leases() ports.Leases { return leases{db} }
+
+// JobRuns returns the store of what jobs did.
+func (db *DB) JobRuns() ports.JobRuns { return jobRuns{db} }
 
 func (db *DB) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
