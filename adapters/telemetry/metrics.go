@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/opennsp/nsp/domain/job"
 )
 
 // Metrics counts and measures. It is safe for concurrent use.
@@ -35,6 +37,8 @@ type Metrics struct {
 	entries     *prometheus.CounterVec
 	bulk        prometheus.Histogram
 	endToEnd    prometheus.Histogram
+	deleted     prometheus.Counter
+	jobRuns     *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics of their own registry, so that several servers can run in one process.
@@ -78,6 +82,8 @@ func NewMetrics(b Build) *Metrics {
 	m.entries = counter(metricMinLogEntries, "MinLog entries by what became of them.", "result")
 	m.bulk = single(metricMinLogBulk, "Entries of one MinLog registration that were taken.", bulkBuckets())
 	m.endToEnd = single(metricMinLogEndToEnd, "Time from receipt of a MinLog registration until it can be looked up.", secondsBuckets())
+	m.deleted = counter(metricMinLogDeleted, "Registrations and dead letters that were too old and were removed, but for those of whole months.").WithLabelValues()
+	m.jobRuns = counter(metricJobRuns, "Runs of jobs by how they ended.", "job", "result")
 	return m
 }
 
@@ -200,5 +206,32 @@ func (l *lags) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, lag := range all {
 		ch <- prometheus.MustNewConstMetric(lagDesc(), prometheus.GaugeValue, float64(lag.Records), lag.Topic, strconv.Itoa(lag.Partition))
+	}
+}
+
+// successes shows when each job last ended well, as of tells at each scrape. Where it fails nothing is shown.
+type successes struct {
+	of func(context.Context) ([]job.Run, error)
+}
+
+func successDesc() *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(prefix, "", metricJobSuccess), "When the job last ended well, in Unix time.", []string{"job"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (s *successes) Describe(ch chan<- *prometheus.Desc) { ch <- successDesc() }
+
+// Collect implements prometheus.Collector.
+func (s *successes) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
+	defer cancel()
+	runs, err := s.of(ctx)
+	if err != nil {
+		return
+	}
+	for _, r := range runs {
+		if !r.SucceededAt.IsZero() {
+			ch <- prometheus.MustNewConstMetric(successDesc(), prometheus.GaugeValue, float64(r.SucceededAt.UnixMicro())/1e6, r.Name)
+		}
 	}
 }

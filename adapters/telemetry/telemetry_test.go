@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/job"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
@@ -145,6 +147,102 @@ func (fakeStore) Store(_ context.Context, _ minlog.Partition, from, _ int64, _ m
 		return 0, errors.New("conflict")
 	}
 	return 2, nil
+}
+
+func TestJobs(t *testing.T) {
+	at := time.Unix(1795000000, 500_000_000).UTC()
+	kept := &fakeRuns{}
+	m := telemetry.NewMetrics(telemetry.Build{})
+	runs := m.JobRuns(kept)
+	shown := func() string {
+		_, text := get(t, m.Handler(), "/")
+		return text
+	}
+	require.NoError(t, runs.Keep(t.Context(), job.Run{Name: "cleanup", StartedAt: at}))
+	assert.NotContains(t, shown(), "nspd_job_", "a run that goes on is none yet")
+	require.NoError(t, runs.Keep(t.Context(), job.Run{Name: "cleanup", StartedAt: at, FinishedAt: at, SucceededAt: at, OK: true}))
+	require.NoError(t, runs.Keep(t.Context(), job.Run{Name: "cleanup", StartedAt: at, FinishedAt: at.Add(time.Hour), SucceededAt: at}))
+	require.NoError(t, runs.Keep(t.Context(), job.Run{Name: "cleanup", StartedAt: at, FinishedAt: at.Add(time.Hour), SucceededAt: at}))
+	for _, want := range []string{
+		`nspd_job_runs_total{job="cleanup",result="ok"} 1`, `nspd_job_runs_total{job="cleanup",result="failed"} 2`,
+		`nspd_job_last_success_timestamp_seconds{job="cleanup"} 1.7950000005e+09`,
+	} {
+		assert.Contains(t, shown(), want+"\n")
+	}
+	kept.err = errors.New("gone")
+	require.Error(t, runs.Keep(t.Context(), job.Run{Name: "cleanup", FinishedAt: at}))
+	assert.Contains(t, shown(), `nspd_job_runs_total{job="cleanup",result="failed"} 2`+"\n", "what was not kept is not counted")
+	assert.NotContains(t, shown(), "nspd_job_last_success")
+
+	t.Run("what is too old and was removed", func(t *testing.T) {
+		assert.Contains(t, shown(), "nspd_minlog_cleanup_deleted_total 0\n")
+		store := m.LogStore(fakeStore{}, time.Now)
+		for range 2 {
+			_, _, err := store.Expire(t.Context(), at)
+			require.NoError(t, err)
+		}
+		assert.Contains(t, shown(), "nspd_minlog_cleanup_deleted_total 14\n")
+	})
+}
+
+// fakeRuns keeps the last run.
+type fakeRuns struct {
+	runs []job.Run
+	err  error
+}
+
+func (f *fakeRuns) Keep(_ context.Context, r job.Run) error {
+	f.runs = []job.Run{r}
+	return f.err
+}
+
+func (f *fakeRuns) Runs(context.Context) ([]job.Run, error) { return f.runs, f.err }
+
+func (fakeStore) Expire(context.Context, time.Time) (int64, bool, error) { return 7, true, nil }
+
+// Everything that is measured is shown persons, messages and callers; no label tells of one.
+func TestNoLabelTellsOfAPerson(t *testing.T) {
+	const person, message, organisation = "0108501234", "b3f0a6de-0000-4000-8000-5d8a5e0c1a77", "87654321"
+	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	number, err := cpr.Parse(person)
+	require.NoError(t, err)
+	m := telemetry.NewMetrics(telemetry.Build{Version: "v1", Commit: "c", Go: "go1"})
+	entry := audit.Entry{Route: audit.MinLog2, Access: audit.Access{CallID: message, IDCardAttributes: map[string]string{"cpr": number.Digits()}}}
+	entry.Notes.Add(audit.MinLog2, audit.LookupRequest, audit.User.Is(person))
+	require.NoError(t, m.AuditLog(&fakeAudit{}).Append(t.Context(), entry))
+	m.Call(telemetry.Call{Service: "s", Operation: "o", Outcome: "fault", FaultCode: "not_authorized", Reason: "digest", Replayed: true, Security: 1})
+	m.RateLimited(telemetry.LimitCaller)
+	m.Issued("Issue")
+	m.CertificateExpiry("service", func() time.Time { return at })
+	m.InFlight("s")()
+	m.Lags(func(context.Context) ([]telemetry.Lag, error) { return []telemetry.Lag{{Topic: "t"}}, nil })
+	record := messagelog.Record{Topic: "t", Key: []byte(person), Headers: []messagelog.Header{{Key: "nsp-call", Value: message}}, Value: []byte(person)}
+	require.NoError(t, m.MessageLog(fakeLog{}).Append(t.Context(), []messagelog.Record{record}))
+	_, err = m.LogStore(fakeStore{}, time.Now).Store(t.Context(), minlog.Partition{Topic: "t"}, 0, 4, minlog.Batch{
+		Registrations: []minlog.Registration{{
+			Entry:     minlog.Entry{Person: minlog.ID{Source: "CPR", Value: person}, User: minlog.ID{Source: "CPR", Value: person}, System: "FMK"},
+			Registrar: minlog.Registrar{CVR: organisation, MessageID: message}, ReceivedAt: at,
+		}, {}},
+		Tallies:     []minlog.Tally{{Registrar: minlog.Registrar{CVR: organisation}, Rejected: map[string]int{person: 1}}},
+		DeadLetters: []minlog.DeadLetter{{Reason: person, Payload: []byte(person)}},
+	})
+	require.NoError(t, err)
+	run := job.Run{Name: "cleanup", FinishedAt: at, SucceededAt: at, OK: true, Detail: person}
+	require.NoError(t, m.JobRuns(&fakeRuns{}).Keep(t.Context(), run))
+
+	_, text := get(t, m.Handler(), "/")
+	for _, secret := range []string{person, message, organisation} {
+		assert.NotContains(t, text, secret)
+	}
+	allowed := []string{
+		"category", "code", "commit", "goversion", "job", "kind", "le", "limit", "listener", "operation", "outcome", "partition", "quantile",
+		"reason", "result", "service", "step", "topic", "version",
+	}
+	labels := regexp.MustCompile(`[{,]([a-z_]+)="`).FindAllStringSubmatch(text, -1)
+	require.NotEmpty(t, labels)
+	for _, label := range labels {
+		assert.Contains(t, allowed, label[1])
+	}
 }
 
 func TestHealth(t *testing.T) {

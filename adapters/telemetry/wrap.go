@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/job"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
@@ -92,6 +93,39 @@ func (s *logStore) Store(ctx context.Context, p minlog.Partition, from, to int64
 	s.m.entries.WithLabelValues("duplicate").Add(float64(len(b.Registrations) - inserted))
 	s.m.entries.WithLabelValues("failed").Add(float64(rejected))
 	return inserted, nil
+}
+
+// Expire counts what was removed.
+func (s *logStore) Expire(ctx context.Context, cutoff time.Time) (int64, bool, error) {
+	removed, done, err := s.LogStore.Expire(ctx, cutoff)
+	s.m.deleted.Add(float64(removed))
+	return removed, done, err
+}
+
+// JobRuns returns store, measured: it counts the runs that this process ends, and shows when each job last ended well anywhere.
+func (m *Metrics) JobRuns(store ports.JobRuns) ports.JobRuns {
+	m.registry.MustRegister(&successes{of: store.Runs})
+	return &jobRuns{store, m}
+}
+
+type jobRuns struct {
+	ports.JobRuns
+	m *Metrics
+}
+
+var _ ports.JobRuns = (*jobRuns)(nil)
+
+// Keep counts a run that ended.
+func (j *jobRuns) Keep(ctx context.Context, r job.Run) error {
+	if err := j.JobRuns.Keep(ctx, r); err != nil || r.FinishedAt.IsZero() {
+		return err
+	}
+	outcome := "failed"
+	if r.OK {
+		outcome = "ok"
+	}
+	j.m.jobRuns.WithLabelValues(r.Name, outcome).Inc()
+	return nil
 }
 
 func result(err error) string {
