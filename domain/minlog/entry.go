@@ -147,6 +147,9 @@ func (c *checker) optional(f Field, s string, limit int) {
 	if c.form(f) && tooLong(s, limit) {
 		c.fail(f, CodeTooLong)
 	}
+	if hasNUL(s) { // JSON can say it; XML, and some databases, cannot
+		c.fail(f, CodeValue)
+	}
 }
 
 // id checks an identifier with its register. canonical returns its stored form, or the code of what is wrong with it.
@@ -167,6 +170,9 @@ func (c *checker) id(f Field, id *ID, required bool, limit int, canonical func(I
 		return
 	}
 	stored, code := canonical(*id)
+	if code == "" && (hasNUL(stored.Source) || hasNUL(stored.Value)) {
+		code = CodeValue
+	}
 	if code != "" {
 		c.fail(f, code)
 		return
@@ -324,6 +330,8 @@ func upper(id ID) ID { return ID{id.Source, strings.ToUpper(id.Value)} }
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 func tooLong(s string, limit int) bool { return len(s) > limit && utf8.RuneCountInString(s) > limit }
+
+func hasNUL(s string) bool { return strings.IndexByte(s, 0) >= 0 }
 
 // Sequence returns the sequence number by which the client knows the entry, "" if it sent none that is legal.
 func (d *Draft) Sequence() string {

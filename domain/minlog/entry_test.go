@@ -160,6 +160,8 @@ func TestRefusedEntries(t *testing.T) {
 		{"links beyond those kept", both, func(d *minlog.Draft) { d.ChainTooDeep = true }, minlog.CodeSourceDepth, minlog.FieldSource},
 		{"source repeated", both, func(d *minlog.Draft) { d.Repeated.Add(minlog.FieldSource) }, minlog.CodeDuplicate, minlog.FieldSource},
 		{"destination repeated", both, func(d *minlog.Draft) { d.Repeated.Add(minlog.FieldDestination) }, minlog.CodeDuplicate, minlog.FieldDestination},
+		{"the octet 0 in a system", both, func(d *minlog.Draft) { d.Entry.System = "F\x00" }, minlog.CodeValue, minlog.FieldSystem},
+		{"the octet 0 in a person", both, person(minlog.ECPR, "F\x00"), minlog.CodeValue, minlog.FieldPerson},
 		{"elements in a role", both, func(d *minlog.Draft) { d.Malformed.Add(minlog.FieldUserRole) }, minlog.CodeValue, minlog.FieldUserRole},
 		{"elements in a filter", both, func(d *minlog.Draft) { d.Malformed.Add(minlog.FieldFilters) }, minlog.CodeValue, minlog.FieldFilters},
 		{"unknown element", both, func(d *minlog.Draft) { d.Unknown = true }, minlog.CodeUnknown, minlog.FieldEntry},

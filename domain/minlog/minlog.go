@@ -86,6 +86,7 @@ type Registration struct {
 	ReceivedAt time.Time
 	Registrar  Registrar
 	Entry      Entry
+	Recorded   string // Entry as JSON, as the message log had it; "" where it is not known, as in what a store returns
 }
 
 // Tally counts what was refused of one request, by system name.

@@ -14,12 +14,16 @@ const (
 	kindTally        = "tally"
 )
 
+// maxKept is how many octets a text of a record may have that is kept for itself. What is registered is shorter.
+const maxKept = 1000
+
 // Why a record cannot be read. None of them holds anything of the record.
 var (
 	ErrNewerSchema = errors.New("record of a newer schema")
 	ErrNotJSON     = errors.New("record is not the JSON that is expected")
 	ErrKind        = errors.New("record of an unknown kind")
 	ErrIncomplete  = errors.New("record lacks what a registration needs")
+	ErrText        = errors.New("record holds text that cannot be kept")
 )
 
 // Recorder writes what one request adds to the message log: UTF-8 JSON, one record for each registration and one for the refused. It is not
@@ -91,6 +95,9 @@ type record struct {
 // DecodeRecord reads one record of the message log: a registration or a tally, the other is nil. ErrNewerSchema means that a newer program
 // wrote it; every other error that it cannot be read by anyone.
 func DecodeRecord(value []byte) (*Registration, *Tally, error) {
+	if r := plainRegistration(value); r != nil {
+		return r, nil, nil
+	}
 	var r record
 	if err := json.Unmarshal(value, &r); err != nil {
 		var head struct {
@@ -112,15 +119,49 @@ func DecodeRecord(value []byte) (*Registration, *Tally, error) {
 	switch r.Kind {
 	case kindRegistration:
 		id, err := ParseID(r.ID)
-		if e := r.Entry; err != nil || e == nil || e.Person.IsZero() || e.From.IsZero() || e.To.IsZero() {
+		if err != nil || r.Entry == nil {
 			return nil, nil, ErrIncomplete
 		}
 		r.Entry.From, r.Entry.To = cut(r.Entry.From), cut(r.Entry.To)
-		return &Registration{ID: id, ReceivedAt: cut(r.ReceivedAt), Registrar: r.Registrar, Entry: *r.Entry}, nil, nil
+		registration := &Registration{ID: id, ReceivedAt: cut(r.ReceivedAt), Registrar: r.Registrar, Entry: *r.Entry}
+		if !registration.complete() {
+			return nil, nil, ErrIncomplete
+		}
+		if !registration.keepable() {
+			return nil, nil, ErrText
+		}
+		return registration, nil, nil
 	case kindTally:
+		for system := range r.Rejected {
+			if !keepable(system, r.Registrar.CVR) {
+				return nil, nil, ErrText
+			}
+		}
 		return nil, &Tally{ReceivedAt: cut(r.ReceivedAt), Registrar: r.Registrar, Rejected: r.Rejected}, nil
 	}
 	return nil, nil, ErrKind
+}
+
+// keepable tells whether every database can keep the texts in columns of their own: PostgreSQL has no text with the octet 0, and an index takes
+// no text of many thousands of octets.
+func keepable(texts ...string) bool {
+	for _, s := range texts {
+		if len(s) > maxKept || hasNUL(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Registration) keepable() bool {
+	e, g := &r.Entry, &r.Registrar
+	return keepable(e.System, e.Person.Source, e.Person.Value, e.OnBehalfOf.Source, e.OnBehalfOf.Value, g.CVR, g.ITSystem, g.MessageID, g.Interface)
+}
+
+// complete tells whether r has what a store finds it by.
+func (r *Registration) complete() bool {
+	e := &r.Entry
+	return !r.ReceivedAt.IsZero() && !e.Person.IsZero() && !e.From.IsZero() && !e.To.IsZero()
 }
 
 // TallyName is the name under which a refused entry is counted: its system, if that is a legal name.

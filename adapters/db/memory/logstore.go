@@ -85,8 +85,8 @@ func (l *registrations) store(u *unit, p minlog.Partition, to int64, b minlog.Ba
 			continue
 		}
 		inserted++
-		r = cloneRegistration(r)
-		r.ReceivedAt = time.UnixMicro(r.ReceivedAt.UnixMicro()).UTC()
+		// Without the JSON it was read from, which would keep the record's memory.
+		r = cloneRegistration(minlog.Registration{ID: r.ID, ReceivedAt: instant(r.ReceivedAt), Registrar: r.Registrar, Entry: r.Entry})
 		put(u, l.byID, r.ID, r)
 		at := minlog.Cursor{At: r.Entry.To, ID: r.ID}
 		index(u, l.byPerson, r.Entry.Person.Key(), at)
@@ -264,7 +264,7 @@ func drop[K comparable, V any](u *unit, m map[K]V, k K) {
 
 func cloneRegistration(r minlog.Registration) minlog.Registration {
 	r.Entry.Source = cloneChain(r.Entry.Source)
-	r.Entry.Filters = slices.Clone(r.Entry.Filters)
+	r.Entry.Filters, r.Recorded = slices.Clone(r.Entry.Filters), ""
 	return r
 }
 
