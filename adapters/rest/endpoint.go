@@ -44,6 +44,10 @@ const (
 	pathCards     = "/api/sts/v1/dev/cards"
 	pathTokens    = "/api/sts/v1/dev/tokens"
 	pathBootstrap = "/api/sts/v1/dev/bootstrap"
+	pathCleanup   = "/api/minlog/v1/cleanup"
+	pathConsumer  = "/api/minlog/v1/consumer"
+
+	pathRunCleanup = "/minlog2-cleanup/run" // where the timer of an operator of the national service calls
 )
 
 // endpoints returns all endpoints of this server. Those of development are there in development alone.
@@ -75,6 +79,16 @@ func (a *api) endpoints() []endpoint {
 		{method: http.MethodGet, path: pathAnchors, operation: "ListAnchors", policy: administrators, serve: a.listAnchors},
 		{method: http.MethodPost, path: pathReload, operation: "ReloadTrust", policy: administrators, serve: a.reloadTrust},
 		{method: http.MethodGet, path: pathEvents, operation: "ListEvents", policy: administrators, serve: a.listEvents},
+	}
+	if a.Cleaning != nil {
+		all = append(all,
+			endpoint{method: http.MethodGet, path: pathCleanup, operation: "ReadCleanup", policy: administrators, serve: a.readCleanup},
+			endpoint{method: http.MethodPost, path: pathCleanup, operation: "RunCleanup", policy: administrators, serve: a.runCleanup},
+			endpoint{method: http.MethodPost, path: pathRunCleanup, operation: "RunCleanupByTimer", policy: administrators, serve: a.runCleanup},
+		)
+	}
+	if a.Consumption != nil {
+		all = append(all, endpoint{method: http.MethodGet, path: pathConsumer, operation: "ReadConsumer", policy: administrators, serve: a.readConsumer})
 	}
 	if a.Development == nil {
 		return all

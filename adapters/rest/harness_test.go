@@ -34,10 +34,12 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
@@ -96,6 +98,9 @@ type house struct {
 	router   *soap.Router
 	echo     *echo.Echo
 	secrets  []string // what no log may hold
+	consumer *logkeeping.Consumer
+	started  int   // runs of the clean-up
+	refusing error // why the clean-up does not start
 }
 
 // start makes the API; change may change what it is made of.
@@ -129,6 +134,10 @@ func start(t *testing.T, change ...func(*house)) *house {
 		DGWS: &dgws.Verifier{Trust: h.trust, Now: now}, IDWS: &idws.Verifier{Trust: h.trust, Now: now}, Administrators: administrators,
 	}, Now: now, NewID: newID}
 	h.router = soap.NewRouter(securityws.Service(sessions, profile, []string{audience}), soap.Deps{Gate: gate, Now: now, NewID: newID, Log: log})
+	h.consumer = &logkeeping.Consumer{
+		Log: h.db.MessageLog(), Topics: h.db.Topics(), Store: h.db.LogStore(), Now: now, Logger: log, Topic: "minlog", Spec: messagelog.Spec{Partitions: 2},
+		Batch: 10, RetentionYears: 2,
+	}
 	h.deps = rest.Deps{
 		Gate: gate, Sessions: sessions, Envelopes: h.router, Audiences: []string{audience},
 		Grants:         &securing.Grants{Store: h.db.Grants(), Trail: trail, Now: now, NewID: newID},
@@ -147,7 +156,14 @@ func start(t *testing.T, change ...func(*house)) *house {
 			}},
 			Issuer: &stsws.TestIssuer{Issuer: issuer, Signer: signer},
 		},
-		Now: now, Log: log,
+		Cleaning: &logkeeping.Cleaning{Runs: h.db.JobRuns(), Trail: trail, Start: func(context.Context) error {
+			if h.refusing == nil {
+				h.started++
+			}
+			return h.refusing
+		}},
+		Consumption: &logkeeping.Consumption{Consumer: h.consumer, Trail: trail},
+		Now:         now, Log: log,
 		Refused: func(r audit.Refusal) {
 			h.refused = append(h.refused, r)
 			if err := h.db.SecurityEvents().Record(t.Context(), h.now.Add(time.Hour), r); err != nil {

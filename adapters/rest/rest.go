@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
@@ -39,7 +41,9 @@ type Deps struct {
 	Granted        func(context.Context) error
 	Operator       [32]byte // SHA-256 of the operator's token; zero = there is none
 	Administrators []auth.Administrator
-	Development    *Development // nil in production
+	Development    *Development            // nil in production
+	Cleaning       *logkeeping.Cleaning    // nil where this server has no clean-up
+	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
 
 	Now            func() time.Time
 	Log            *slog.Logger
@@ -70,9 +74,28 @@ type api struct {
 
 // Mount has e serve the API below /api/.
 func Mount(e *echo.Echo, d Deps) {
-	a := &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}}
+	a := newAPI(d)
+	a.mount(e, a.endpoints())
+	elsewhere := func(c echo.Context) error {
+		a.serve(c, nowhere(), "")
+		return nil
+	}
+	e.Any("/api/*", elsewhere)
+	e.RouteNotFound("/api/*", elsewhere) // methods that HTTP does not define, at any path
+	e.GET(pathOpenAPI, serveOpenAPI)
+}
+
+// MountCleanup has e serve nothing of the API but the address of the operator's timer, for a server that has the clean-up and not the API.
+func MountCleanup(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, slices.DeleteFunc(a.endpoints(), func(ep endpoint) bool { return ep.path != pathRunCleanup }))
+}
+
+func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }
+
+func (a *api) mount(e *echo.Echo, all []endpoint) {
 	byPath := map[string][]*endpoint{}
-	for _, ep := range a.endpoints() {
+	for _, ep := range all {
 		byPath[ep.path] = append(byPath[ep.path], &ep)
 	}
 	for path, endpoints := range byPath {
@@ -81,13 +104,6 @@ func Mount(e *echo.Echo, d Deps) {
 			return nil
 		})
 	}
-	elsewhere := func(c echo.Context) error {
-		a.serve(c, nowhere(), "")
-		return nil
-	}
-	e.Any("/api/*", elsewhere)
-	e.RouteNotFound("/api/*", elsewhere) // methods that HTTP does not define, at any path
-	e.GET(pathOpenAPI, serveOpenAPI)
 }
 
 // find returns the endpoint for method, or one that tells that there is none.

@@ -37,6 +37,9 @@ const (
 	ListAnchors  Context   = "ListAnchors"
 	ReloadTrust  Context   = "ReloadTrust"
 	ListEvents   Context   = "ListEvents"
+	JobRun       Context   = "JobRun"
+	ReadJob      Context   = "ReadJob"
+	ReadConsumer Context   = "ReadConsumer"
 )
 
 // Keys of the administration. User tells the kind of caller and its organisation; who the person is stands in the line's attributes of the
