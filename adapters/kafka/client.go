@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ var errClosed = errors.New("kafka: the cluster is closed")
 type Cluster struct {
 	opt    Options
 	client sarama.Client // of everything but the producers, each of which has its own
+	reader *reader
 
 	mu       sync.Mutex // guards what follows
 	services map[string]*Service
@@ -46,6 +48,7 @@ func Open(ctx context.Context, opt Options) (*Cluster, error) {
 	opt.MinInSync = cmp.Or(opt.MinInSync, 2)
 	opt.Producers = cmp.Or(opt.Producers, 4)
 	opt.CommitTimeout = cmp.Or(opt.CommitTimeout, 10*time.Second)
+	opt.Log = cmp.Or(opt.Log, slog.New(slog.DiscardHandler))
 	config, err := opt.config()
 	if err != nil {
 		return nil, fmt.Errorf("open kafka: %w", err)
@@ -54,7 +57,7 @@ func Open(ctx context.Context, opt Options) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open kafka: %w", err)
 	}
-	return &Cluster{opt: opt, client: client, services: map[string]*Service{}}, nil
+	return &Cluster{opt: opt, client: client, reader: newReader(client), services: map[string]*Service{}}, nil
 }
 
 // connect returns a client that has read the metadata of the cluster. It does not wait for longer than ctx.
@@ -101,6 +104,7 @@ func (c *Cluster) Close() error {
 	for _, s := range c.services {
 		s.close()
 	}
+	c.reader.close()
 	return c.client.Close()
 }
 
