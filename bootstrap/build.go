@@ -15,6 +15,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/messagelog"
 )
 
 func (s *server) keyDir() string { return filepath.Join(s.cfg.DataDir, "keys") }
@@ -43,7 +44,7 @@ func (s *server) build(ctx context.Context) error {
 // openTrust reads whose signatures count, and in development makes the test federation first.
 func (s *server) openTrust(ctx context.Context) error {
 	if s.cfg.Security.Mode == Development {
-		federation, err := devfed.Ensure(s.cfg.federationDir(), s.opt.Now())
+		federation, err := devfed.Ensure(s.cfg.Security.FederationDir, s.opt.Now())
 		if err != nil {
 			return &ResourceError{err}
 		}
@@ -55,7 +56,7 @@ func (s *server) openTrust(ctx context.Context) error {
 	}
 	if s.cfg.Security.Mode == Production {
 		var err error
-		if s.production, err = openProduction(s.cfg.federationDir(), s.cfg.Runs(RoleSTS)); err != nil {
+		if s.production, err = openProduction(s.cfg.Security.FederationDir, s.cfg.Runs(RoleSTS)); err != nil {
 			return &ResourceError{err}
 		}
 	}
@@ -109,13 +110,32 @@ func (s *server) openAudit(context.Context) error {
 }
 
 func (s *server) openStores(ctx context.Context) error {
-	db, err := openers()[s.cfg.Store.Driver](ctx, &s.cfg, s.opt.Now, s.log)
+	open := openMemory
+	if s.cfg.usesStore() {
+		open = openers()[s.cfg.Store.Driver]
+	}
+	db, err := open(ctx, &s.cfg, s.opt.Now, s.log)
 	if err != nil {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, db.close)
+	db.appending, db.spec = db.units, messagelog.Spec{Partitions: 1}
+	if s.cfg.MessageLog.Driver == onKafka {
+		cluster, err := openKafka(ctx, &s.cfg, s.log)
+		if err != nil {
+			return &ResourceError{err}
+		}
+		s.closers = append(s.closers, cluster.Close)
+		db.spec = messagelog.Spec{Partitions: kafkaPartitions, Retention: kafkaRetention}
+	}
 	if s.opt.WrapUnits != nil {
+		shared := db.appending == db.units
 		db.units = s.opt.WrapUnits(db.units)
+		if shared {
+			db.appending = db.units
+		} else {
+			db.appending = s.opt.WrapUnits(db.appending)
+		}
 	}
 	if s.opt.WrapMessageLog != nil {
 		db.log = s.opt.WrapMessageLog(db.log)
@@ -143,13 +163,12 @@ func (s *server) buildServices() error {
 	}
 	profile := s.profile(signer)
 	sessions := s.sessionService(profile)
-	var mounts []Mount
-	if s.cfg.Runs(RoleAll) {
-		if mounts, err = s.minLog(profile); err != nil {
-			return &ResourceError{err}
-		}
+	mounts, err := s.minLog(profile)
+	if err != nil {
+		return &ResourceError{err}
+	}
+	if s.cfg.runsAny(RoleConsole) {
 		mounts = append(mounts, sessions)
-		s.metrics.Lags(s.lags)
 	}
 	var tokens *federating.TokenService
 	if s.runsSTS() {
@@ -172,7 +191,7 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.Runs(RoleAll) {
+	if s.cfg.runsAny(RoleConsole) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
@@ -185,14 +204,19 @@ func (s *server) buildServices() error {
 
 func (s *server) newHealth() *telemetry.Health {
 	c := &s.cfg.Health
-	checks := []telemetry.Check{{Name: "Database", Failure: "not reachable", Probe: s.stores.ping}}
+	var checks []telemetry.Check
 	var alarms []telemetry.Alarm
-	if s.consumer != nil {
+	if s.cfg.usesStore() {
+		checks = append(checks, telemetry.Check{Name: "Database", Failure: "not reachable", Probe: s.stores.ping})
+	}
+	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) {
 		checks = append(checks, telemetry.Check{Name: "Message log", Failure: "not reachable", Probe: func(ctx context.Context) error {
-			_, err := s.consumer.Status(ctx)
+			_, err := s.stores.log.Bounds(ctx, s.topics())
 			return err
 		}})
-		alarms = append(alarms, s.consumer.Alarms)
+	}
+	for _, c := range s.consumers {
+		alarms = append(alarms, c.Alarms)
 	}
 	return &telemetry.Health{
 		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),
@@ -202,13 +226,15 @@ func (s *server) newHealth() *telemetry.Health {
 }
 
 func (s *server) lags(ctx context.Context) ([]telemetry.Lag, error) {
-	status, err := s.consumer.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	lags := make([]telemetry.Lag, len(status))
-	for i, p := range status {
-		lags[i] = telemetry.Lag{Topic: s.cfg.MinLog.Topic, Partition: p.Partition, Records: p.Lag}
+	var lags []telemetry.Lag
+	for _, c := range s.consumers {
+		status, err := c.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range status {
+			lags = append(lags, telemetry.Lag{Topic: string(c.Topic), Partition: p.Partition, Records: p.Lag})
+		}
 	}
 	return lags, nil
 }

@@ -33,8 +33,24 @@ const (
 
 // The roles of a process.
 const (
-	RoleAll = "all" // everything; with the token service in development alone
-	RoleSTS = "sts" // the token service alone
+	RoleAll                = "all" // everything; with the token service in development alone
+	RoleSTS                = "sts" // the token service
+	RoleMinLogRegistration = "minlog-registration"
+	RoleMinLogConsumer     = "minlog-consumer" // message log to store
+	RoleMinLogLookup       = "minlog-lookup"
+	RoleMinLogCleanup      = "minlog-cleanup"
+	RoleConsole            = "console" // the JSON API and the service of its sessions
+)
+
+// roles lists every role.
+func roles() []string {
+	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole}
+}
+
+// Values of messagelog.driver.
+const (
+	embedded = "embedded" // in the store
+	onKafka  = "kafka"
 )
 
 // What a listener asks of the certificates of clients, by tls.client_auth.
@@ -117,6 +133,7 @@ type Config struct {
 	Security struct {
 		Mode                string
 		DevelopmentAnywhere bool
+		FederationDir       string
 		TrustFile           string
 		MinRSABits          int
 		Administrators      []auth.Administrator
@@ -164,12 +181,33 @@ type Config struct {
 	Store struct {
 		Driver   string
 		DSN      string
+		Migrate  bool
 		MaxConns int
 	}
 	MessageLog struct {
-		Driver    string
+		Driver  string
+		Brokers []string
+		TLS     struct {
+			Enabled    bool
+			CA         string
+			Client     KeyPair
+			ServerName string
+		}
+		SASL struct {
+			Mechanism string
+			User      string
+			Password  string
+		}
 		KeySecret string
+		Kafka     struct {
+			Replication   int
+			MinInSync     int
+			Producers     int
+			CommitTimeout time.Duration
+			Compression   string
+		}
 	}
+	Jobs   struct{ LeaseTTL time.Duration }
 	MinLog struct {
 		MaxBulk         int
 		FutureTolerance time.Duration
@@ -178,9 +216,14 @@ type Config struct {
 		BlockedCVR      []string
 		AppendTimeout   time.Duration
 		Topic           string
+		CleanupSchedule string
+		CleanupLease    time.Duration
+		PurgeTail       bool
 		Consumer        struct {
+			Topics    []string
 			Batch     int
 			BatchWait time.Duration
+			Lease     time.Duration
 			OnGap     string
 		}
 		DeadLetterAlarm int
@@ -230,11 +273,16 @@ func DefaultConfig() Config {
 	c.IDWS.Audiences.FGVHR, c.IDWS.Audiences.Wills = []string{"https://fsk"}, []string{"https://fsk"}
 	c.STS.Issuer, c.STS.CardSignature = devfed.STSIssuer, "rsa-sha256"
 	c.STS.CardLifetime, c.STS.TokenLifetime = 24*time.Hour, time.Hour
-	c.Store.Driver, c.Store.MaxConns = "sqlite", 16
-	c.MessageLog.Driver = "embedded"
+	c.Store.Driver, c.Store.Migrate, c.Store.MaxConns = "sqlite", true, 16
+	c.MessageLog.Driver = embedded
+	c.MessageLog.Kafka.Replication, c.MessageLog.Kafka.MinInSync, c.MessageLog.Kafka.Producers = 3, 2, 4
+	c.MessageLog.Kafka.CommitTimeout, c.MessageLog.Kafka.Compression = 10*time.Second, "none"
+	c.Jobs.LeaseTTL = 30 * time.Second
 	c.MinLog.MaxBulk, c.MinLog.FutureTolerance, c.MinLog.MaxPeriod = 1000, 5*time.Minute, 744*time.Hour
 	c.MinLog.RetentionYears, c.MinLog.AppendTimeout, c.MinLog.Topic = 2, 10*time.Second, "minlog.registrations.v1"
+	c.MinLog.CleanupSchedule, c.MinLog.CleanupLease, c.MinLog.PurgeTail = "03:15", 30*time.Minute, true
 	c.MinLog.Consumer.Batch, c.MinLog.Consumer.BatchWait, c.MinLog.Consumer.OnGap = 5000, 500*time.Millisecond, "halt"
+	c.MinLog.Consumer.Lease = 30 * time.Second
 	c.MinLog.DeadLetterAlarm = 1
 	c.MinLog.PageSize, c.MinLog.MaxPageSize, c.MinLog.MaxEntries, c.MinLog.ScanBudget = 500, 1000, 10_000, 50_000
 	c.MinLog.CitizenMinAge, c.MinLog.DGWSOwn, c.MinLog.MaskUserCPR = 15, true, true
@@ -255,8 +303,14 @@ func (c *Config) complete() {
 	if c.Audit.Dir == "" {
 		c.Audit.Dir = filepath.Join(c.DataDir, "logs")
 	}
+	if c.Security.FederationDir == "" {
+		c.Security.FederationDir = filepath.Join(c.DataDir, "federation")
+	}
 	if c.Store.DSN == "" && c.Store.Driver == "sqlite" {
 		c.Store.DSN = filepath.Join(c.DataDir, "store.db")
+	}
+	if len(c.MinLog.Consumer.Topics) == 0 {
+		c.MinLog.Consumer.Topics = []string{c.MinLog.Topic}
 	}
 	if c.Security.Mode == "" {
 		c.Security.Mode = Production
@@ -293,7 +347,7 @@ func (c *Config) complete() {
 
 // completeDevelopment fills in what the test federation gives.
 func (c *Config) completeDevelopment() {
-	federation := devfed.Federation{Dir: c.federationDir()}
+	federation := devfed.Federation{Dir: c.Security.FederationDir}
 	keys := federation.SigningKeys()
 	if c.Security.TrustFile == "" {
 		c.Security.TrustFile = federation.TrustFile()
@@ -346,8 +400,15 @@ func isPKCS12(file string) bool {
 // Runs tells whether this process runs the role.
 func (c *Config) Runs(role string) bool { return slices.Contains(c.Roles, role) }
 
-// federationDir is where the test federation lives.
-func (c *Config) federationDir() string { return filepath.Join(c.DataDir, "federation") }
+// runsAny tells whether this process runs one of the roles, or everything.
+func (c *Config) runsAny(roles ...string) bool {
+	return c.Runs(RoleAll) || slices.ContainsFunc(roles, c.Runs)
+}
+
+// usesStore tells whether this process has a store: one that only takes registrations for Kafka does without.
+func (c *Config) usesStore() bool {
+	return c.MessageLog.Driver != onKafka || !slices.Equal(c.Roles, []string{RoleMinLogRegistration})
+}
 
 // loopback tells whether every address can be reached from this machine alone.
 func (c *Config) loopback() bool {
@@ -395,6 +456,7 @@ func (c *Config) Validate() error {
 	wrong(c.IDWS.ReplayWindow < 2*c.IDWS.TimestampSkew, "idws.replay_window", "is shorter than twice idws.timestamp_skew")
 	wrong(c.Security.MaxMessage > largestMessage, "security.max_message", "is larger than %s", formatSize(largestMessage))
 	wrong(c.STS.Issuer == "", "sts.issuer", "a name is needed")
+	c.validateScale(wrong)
 	switch c.Security.Mode {
 	case Development:
 		wrong(!c.loopback() && !c.Security.DevelopmentAnywhere, "security.mode",
@@ -403,6 +465,30 @@ func (c *Config) Validate() error {
 		c.validateProduction(wrong)
 	}
 	return errors.Join(problems...)
+}
+
+// validateScale checks what several processes share.
+func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...any)) {
+	m := &c.MessageLog
+	wrong(c.Store.Driver == "postgres" && c.Store.DSN == "" && c.usesStore(), "store.dsn", "postgres needs one, such as postgres://user@host/database")
+	wrong(c.runsAny(RoleMinLogRegistration) != c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
+		"where the message log is embedded in a store of this process, minlog-registration and minlog-consumer go together")
+	wrong(!slices.Contains(c.MinLog.Consumer.Topics, c.MinLog.Topic) && c.runsAny(RoleMinLogConsumer), "minlog.consumer.topics",
+		"lacks minlog.topic, %s", c.MinLog.Topic)
+	if m.Driver == embedded {
+		return
+	}
+	wrong(len(m.Brokers) == 0, "messagelog.brokers", "kafka needs at least one, host:port")
+	for _, b := range m.Brokers {
+		wrong(!isAddress(b), "messagelog.brokers", "%q is not host:port", b)
+	}
+	wrong(m.KeySecret == "", "messagelog.key_secret", "kafka needs one, the same for all processes")
+	wrong(m.Kafka.MinInSync > m.Kafka.Replication, "messagelog.kafka.min_insync", "is more than messagelog.kafka.replication")
+	wrong((m.SASL.Mechanism == "") != (m.SASL.User == ""), "messagelog.sasl.user", "goes with messagelog.sasl.mechanism")
+	wrong((m.TLS.Client.Cert == "") != (m.TLS.Client.Key == ""), "messagelog.tls.key", "certificate and key go together")
+	wrong(!m.TLS.Enabled && (m.TLS.CA != "" || m.TLS.Client.Cert != "" || m.TLS.ServerName != ""), "messagelog.tls.enabled", "is off, but messagelog.tls says more")
+	wrong(m.SASL.Mechanism == "PLAIN" && !m.TLS.Enabled && c.Security.Mode == Production, "messagelog.sasl.mechanism",
+		"PLAIN sends the password to whoever listens: it needs messagelog.tls.enabled")
 }
 
 // largestMessage is the size of the largest message that an operation takes (a MinLog bulk), which the memory for messages must hold.

@@ -39,8 +39,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 duplicate group", "log:\n  level: info\nlog:\n  level: debug\n", nil, nil, `nspd.yaml:3: key "log" is there twice, first on line 1`},
 		{"OC-26 unknown variable", "", []string{"PATH=/bin", "NSPD_X=1"}, nil, `environment variable NSPD_X: unknown key "x"; the nearest known key is roles`},
 		{"OC-26 unknown flag", "", nil, []Setting{{"http.adr", "x", "--set http.adr=x"}}, `flag --set http.adr=x: unknown key "http.adr"; the nearest known key is http.addr`},
-		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all, sts`},
-		{"OC-26 unknown driver", "store:\n  driver: oracle\n", nil, nil, `nspd.yaml:2: store.driver: "oracle" is none of sqlite, memory`},
+		{"OC-26 unknown role", "roles: [all, cook]\n", nil, nil, `nspd.yaml:1: roles: "cook" is none of all, minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts, console`},
+		{"OC-26 unknown driver", "store:\n  driver: oracle\n", nil, nil, `nspd.yaml:2: store.driver: "oracle" is none of sqlite, postgres, memory`},
 		{"OC-26 text for a number", "limits:\n  in_flight: many\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number`},
 		{"OC-26 number out of range", "limits:\n  in_flight: 0\n", nil, nil, `nspd.yaml:2: limits.in_flight: want a whole number from 1 to 100000`},
 		{"OC-26 text for true", "audit:\n  category_suffix: \"yes\"\n", nil, nil, `audit.category_suffix: want true or false`},
@@ -75,6 +75,19 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 client certificates of nobody", "tls:\n  cert: a.pem\n  key: a.key\n  client_auth: request\n", nil, nil, `tls.client_auth: needs tls.cert and tls.client_ca`},
 		{"OC-26 authorities for nothing", "tls:\n  cert: a.pem\n  key: a.key\n  client_ca: ca.pem\n", nil, nil, `tls.client_ca: does nothing while tls.client_auth is none`},
 		{"OC-26 cards bound to no certificate", "dgws:\n  bind_card_to_tls: require\n", nil, nil, `dgws.bind_card_to_tls: needs the certificates of clients`},
+		{"all is everything already", "roles: [all, sts]\n", nil, nil, `roles: all excludes the others`},
+		{"a front without its consumer", "roles: [minlog-registration]\n", nil, nil, `roles: where the message log is embedded`},
+		{"a consumer without its front", "roles: [minlog-consumer, minlog-lookup]\n", nil, nil, `roles: where the message log is embedded`},
+		{"postgres of no name", "store:\n  driver: postgres\n", nil, nil, `store.dsn: postgres needs one`},
+		{"kafka of no address", "messagelog:\n  driver: kafka\n  key_secret: x\n", nil, nil, `messagelog.brokers: kafka needs at least one`},
+		{"kafka at a name", "messagelog:\n  driver: kafka\n  key_secret: x\n  brokers: [kafka]\n", nil, nil, `messagelog.brokers: "kafka" is not host:port`},
+		{"kafka without a secret", "messagelog:\n  driver: kafka\n  brokers: [localhost:9092]\n", nil, nil, `messagelog.key_secret: not acceptable`},
+		{"more copies in sync than copies", "messagelog: {driver: kafka, key_secret: x, brokers: ['k:1'], kafka: {replication: 2, min_insync: 3}}\n", nil, nil, `messagelog.kafka.min_insync: is more`},
+		{"a mechanism without user", "messagelog: {driver: kafka, key_secret: x, brokers: ['k:1'], sasl: {mechanism: PLAIN}}\n", nil, nil, `messagelog.sasl.user: goes with`},
+		{"an unknown mechanism", "messagelog:\n  sasl:\n    mechanism: GSSAPI\n", nil, nil, `"GSSAPI" is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512`},
+		{"authorities for no TLS", "messagelog: {driver: kafka, key_secret: x, brokers: ['k:1'], tls: {ca: ca.pem}}\n", nil, nil, `messagelog.tls.enabled: is off`},
+		{"consumers of another topic alone", "minlog:\n  consumer:\n    topics: [other]\n", nil, nil, `minlog.consumer.topics: lacks minlog.topic`},
+		{"a clean-up at no time", "minlog:\n  cleanup_schedule: '25:00'\n", nil, nil, `"25:00" is no time of day such as 03:15`},
 		{"OC-26 TLS too old", "tls:\n  min_version: 1.1\n", nil, nil, `tls.min_version: "1.1" is none of 1.2, 1.3`},
 		{"OC-26 window shorter than the skew", "idws:\n  replay_window: 9m\n", nil, nil, `idws.replay_window: is shorter than twice idws.timestamp_skew`},
 		{"OC-26 token for too long", "sts:\n  token_lifetime: 8h1s\n", nil, nil, `sts.token_lifetime: "8h1s" is longer than 8h`},
@@ -115,6 +128,18 @@ func TestLoadRefuses(t *testing.T) {
 	t.Run("OC-26 a file that was asked for is missing", func(t *testing.T) {
 		_, err := Load(Sources{File: filepath.Join(t.TempDir(), "none.yaml")})
 		assert.ErrorIs(t, err, os.ErrNotExist)
+	})
+	t.Run("OC-26 the password of a data source name is not told", func(t *testing.T) {
+		for dsn, want := range map[string]string{
+			"data/store.db": "data/store.db",
+			"postgres://nsp:hush@db/nsp?sslmode=disable": "postgres://nsp:***@db/nsp?sslmode=disable",
+			"postgres://nsp@db/nsp?password=hush&a=b":    "postgres://nsp@db/nsp?password=***&a=b",
+			"host=db user=nsp password=hush dbname=nsp":  "host=db user=nsp password=*** dbname=nsp",
+			"host=db user=nsp PASSWORD = 'hu sh' port=1": "host=db user=nsp PASSWORD = *** port=1",
+			"postgres://nsp:hush@db:port/nsp?\x00":       "***",
+		} {
+			assert.Equal(t, want, withoutPassword(dsn))
+		}
 	})
 	t.Run("OC-26 a secret is not told", func(t *testing.T) {
 		c := DefaultConfig()

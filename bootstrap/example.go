@@ -66,6 +66,9 @@ func (c *Config) yamlValue(k key) string {
 		if k.secret && v != "" {
 			v = "***"
 		}
+		if k.mask != nil {
+			v = k.mask(v)
+		}
 		values[i] = yamlScalar(v, f.kind())
 	}
 	switch f.kind() {

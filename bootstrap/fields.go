@@ -40,6 +40,21 @@ func (f *text) kind() kind           { return textKind }
 func (f *text) set(v []string) error { *f = text(v[0]); return nil }
 func (f *text) get() []string        { return []string{string(*f)} }
 
+// timeOfDay is a text such as 03:15, or empty.
+type timeOfDay string
+
+func (f *timeOfDay) kind() kind { return textKind }
+func (f *timeOfDay) set(v []string) error {
+	if v[0] != "" {
+		if _, err := time.Parse("15:04", v[0]); err != nil || len(v[0]) != len("15:04") {
+			return fmt.Errorf("%q is no time of day such as 03:15", v[0])
+		}
+	}
+	*f = timeOfDay(v[0])
+	return nil
+}
+func (f *timeOfDay) get() []string { return []string{string(*f)} }
+
 type choice struct {
 	value   *string
 	allowed []string

@@ -1,6 +1,11 @@
 package bootstrap
 
-import "time"
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
 
 // key is one key of the configuration: its path, what it is for, and its field.
 type key struct {
@@ -8,6 +13,7 @@ type key struct {
 	doc    string // one line
 	field  func(*Config) field
 	secret bool                 // never printed
+	mask   func(string) string  // leaves out of the value what is never printed; nil = nothing
 	file   func(*Config) string // of a key or certificate, nil where the value names none
 }
 
@@ -16,10 +22,26 @@ func file(path, doc string, value func(*Config) *string) key {
 	return key{path: path, doc: doc, file: func(c *Config) string { return *value(c) }, field: func(c *Config) field { return (*text)(value(c)) }}
 }
 
+// passwordPart is the password of a text password=… host=….
+var passwordPart = regexp.MustCompile(`(?i)(password\s*=\s*)('[^']*'|[^\s&]+)`)
+
+// withoutPassword leaves out the password of a data source name.
+func withoutPassword(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "***"
+	}
+	if _, set := u.User.Password(); set {
+		u.User = url.UserPassword(u.User.Username(), "***")
+		dsn = strings.Replace(u.String(), "%2A%2A%2A", "***", 1)
+	}
+	return passwordPart.ReplaceAllString(dsn, "$1***")
+}
+
 // keys lists every key there is, in the order of the example file.
 func keys() []key {
 	return []key{
-		{path: "roles", doc: "what this process runs: all, or sts (the token service alone)", field: func(c *Config) field { return &choices{&c.Roles, []string{RoleAll, RoleSTS}} }},
+		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API)", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
 		{path: "instance", doc: "name of this process in log file names; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 
@@ -74,6 +96,7 @@ func keys() []key {
 
 		{path: "security.mode", doc: "development (with the test federation) or production; empty = development while all addresses are loopback", field: func(c *Config) field { return &choice{&c.Security.Mode, []string{"", Development, Production}} }},
 		{path: "security.development_anywhere", doc: "allows development on an address that others can reach", field: func(c *Config) field { return (*truth)(&c.Security.DevelopmentAnywhere) }},
+		{path: "security.federation_dir", doc: "folder of the test federation, which processes on one machine may share; empty = <data_dir>/federation", field: func(c *Config) field { return (*text)(&c.Security.FederationDir) }},
 		file("security.trust_file", "the keys that are trusted; empty = that of the test federation", func(c *Config) *string { return &c.Security.TrustFile }),
 		{path: "security.min_rsa_bits", doc: "shortest key that is accepted", field: func(c *Config) field { return &number{&c.Security.MinRSABits, 2048, 4096} }},
 		{path: "security.administrators", doc: "who may administer, as role@cvr; empty = the sample administrator in development, nobody in production", field: func(c *Config) field { return (*administrators)(&c.Security.Administrators) }},
@@ -119,12 +142,33 @@ func keys() []key {
 		{path: "sts.allow_bearer", doc: "whether unsigned requests get a bearer token, which our services refuse; empty = in development", field: func(c *Config) field { return modal{&c.STS.AllowBearer} }},
 		{path: "sts.accept_sha1_requests", doc: "whether messages may be signed with rsa-sha1; empty = in development", field: func(c *Config) field { return modal{&c.STS.AcceptSHA1Requests} }},
 
-		{path: "store.driver", doc: "sqlite, or memory (development only)", field: func(c *Config) field { return &choice{&c.Store.Driver, drivers()} }},
-		{path: "store.dsn", doc: "database file; empty = <data_dir>/store.db", field: func(c *Config) field { return (*text)(&c.Store.DSN) }},
+		{path: "store.driver", doc: "sqlite, postgres, or memory (development only). A process whose only role is minlog-registration, with kafka, needs none", field: func(c *Config) field { return &choice{&c.Store.Driver, drivers()} }},
+		{path: "store.dsn", doc: "sqlite: database file, empty = <data_dir>/store.db; postgres: postgres://user:password@host/database", mask: withoutPassword, field: func(c *Config) field { return (*text)(&c.Store.DSN) }},
+		{path: "store.migrate", doc: "whether a start brings the schema up to date; otherwise nspd migrate does", field: func(c *Config) field { return (*truth)(&c.Store.Migrate) }},
 		{path: "store.max_conns", doc: "connections to the database", field: func(c *Config) field { return &number{&c.Store.MaxConns, 2, 1000} }},
 
-		{path: "messagelog.driver", doc: "embedded: the message log is kept in the store", field: func(c *Config) field { return &choice{&c.MessageLog.Driver, []string{"embedded"}} }},
-		{path: "messagelog.key_secret", doc: "makes record keys that tell nobody the person; empty = generated and kept in <data_dir>/keys", secret: true, field: func(c *Config) field { return (*text)(&c.MessageLog.KeySecret) }},
+		{path: "messagelog.driver", doc: "embedded (the message log is kept in the store), or kafka", field: func(c *Config) field { return &choice{&c.MessageLog.Driver, []string{embedded, onKafka}} }},
+		{path: "messagelog.brokers", doc: "brokers of Kafka, host:port", field: func(c *Config) field { return (*list)(&c.MessageLog.Brokers) }},
+		{path: "messagelog.tls.enabled", doc: "whether brokers are spoken to with TLS", field: func(c *Config) field { return (*truth)(&c.MessageLog.TLS.Enabled) }},
+		file("messagelog.tls.ca", "authorities of the brokers' certificates (PEM); empty = those of the system", func(c *Config) *string { return &c.MessageLog.TLS.CA }),
+		file("messagelog.tls.cert", "our certificate chain for brokers that ask for one (PEM)", func(c *Config) *string { return &c.MessageLog.TLS.Client.Cert }),
+		file("messagelog.tls.key", "its private key (PEM)", func(c *Config) *string { return &c.MessageLog.TLS.Client.Key }),
+		{path: "messagelog.tls.server_name", doc: "name in the brokers' certificates; empty = their host", field: func(c *Config) field { return (*text)(&c.MessageLog.TLS.ServerName) }},
+		{path: "messagelog.sasl.mechanism", doc: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty = none", field: func(c *Config) field {
+			return &choice{&c.MessageLog.SASL.Mechanism, []string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}}
+		}},
+		{path: "messagelog.sasl.user", doc: "name of this client", field: func(c *Config) field { return (*text)(&c.MessageLog.SASL.User) }},
+		{path: "messagelog.sasl.password", doc: "its password", secret: true, field: func(c *Config) field { return (*text)(&c.MessageLog.SASL.Password) }},
+		{path: "messagelog.key_secret", doc: "makes record keys that tell nobody the person, and page tokens; the same for all processes; empty = generated and kept in <data_dir>/keys (not with kafka)", secret: true, field: func(c *Config) field { return (*text)(&c.MessageLog.KeySecret) }},
+		{path: "messagelog.kafka.replication", doc: "copies of each record of a topic that we make", field: func(c *Config) field { return &number{&c.MessageLog.Kafka.Replication, 1, 100} }},
+		{path: "messagelog.kafka.min_insync", doc: "copies that a record needs before it counts", field: func(c *Config) field { return &number{&c.MessageLog.Kafka.MinInSync, 1, 100} }},
+		{path: "messagelog.kafka.producers", doc: "transactions of one service at the same time", field: func(c *Config) field { return &number{&c.MessageLog.Kafka.Producers, 1, 100} }},
+		{path: "messagelog.kafka.commit_timeout", doc: "for Kafka to tell whether a transaction is committed", field: func(c *Config) field { return positive(&c.MessageLog.Kafka.CommitTimeout) }},
+		{path: "messagelog.kafka.producer.compression_type", doc: "none, gzip, snappy, lz4 or zstd", field: func(c *Config) field {
+			return &choice{&c.MessageLog.Kafka.Compression, []string{"none", "gzip", "snappy", "lz4", "zstd"}}
+		}},
+
+		{path: "jobs.lease_ttl", doc: "how soon another process takes over a job whose process died", field: func(c *Config) field { return positive(&c.Jobs.LeaseTTL) }},
 
 		{path: "minlog.max_bulk", doc: "entries of one registration", field: func(c *Config) field { return &number{&c.MinLog.MaxBulk, 1, 1000} }},
 		{path: "minlog.future_tolerance", doc: "how far in the future an access may end", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, 0, longest} }},
@@ -133,8 +177,13 @@ func keys() []key {
 		{path: "minlog.blocked_cvr", doc: "organisations that may not register", field: func(c *Config) field { return (*list)(&c.MinLog.BlockedCVR) }},
 		{path: "minlog.append_timeout", doc: "for putting a registration into the message log", field: func(c *Config) field { return positive(&c.MinLog.AppendTimeout) }},
 		{path: "minlog.topic", doc: "topic of the message log", field: func(c *Config) field { return (*text)(&c.MinLog.Topic) }},
+		{path: "minlog.cleanup_schedule", doc: "when registrations past their time are removed, each day (Europe/Copenhagen); empty = when called", field: func(c *Config) field { return (*timeOfDay)(&c.MinLog.CleanupSchedule) }},
+		{path: "minlog.cleanup_lease", doc: "how soon another process goes on with a clean-up whose process died", field: func(c *Config) field { return positive(&c.MinLog.CleanupLease) }},
+		{path: "minlog.purge_tail", doc: "whether a clean-up also removes single registrations of the month that is partly past", field: func(c *Config) field { return (*truth)(&c.MinLog.PurgeTail) }},
+		{path: "minlog.consumer.topics", doc: "topics that are consumed; empty = minlog.topic", field: func(c *Config) field { return (*list)(&c.MinLog.Consumer.Topics) }},
 		{path: "minlog.consumer.batch", doc: "records that are stored at once", field: func(c *Config) field { return &number{&c.MinLog.Consumer.Batch, 1, 100_000} }},
 		{path: "minlog.consumer.batch_wait", doc: "how long the consumer waits for a record", field: func(c *Config) field { return positive(&c.MinLog.Consumer.BatchWait) }},
+		{path: "minlog.consumer.lease", doc: "how soon another process takes over the partitions of one that died", field: func(c *Config) field { return positive(&c.MinLog.Consumer.Lease) }},
 		{path: "minlog.consumer.on_gap", doc: "when the message log lost records: halt, or skip", field: func(c *Config) field { return &choice{&c.MinLog.Consumer.OnGap, []string{"halt", "skip"}} }},
 		{path: "minlog.deadletter_alarm", doc: "unreadable records of a day that raise the alarm; 0 = never", field: func(c *Config) field { return &number{&c.MinLog.DeadLetterAlarm, 0, 1 << 30} }},
 		{path: "minlog.page_size", doc: "groups of a page where the caller names no number", field: func(c *Config) field { return &number{&c.MinLog.PageSize, 1, 10_000} }},

@@ -20,7 +20,7 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 		"production, the mode of every address that others can reach, needs TLS: give tls.cert and tls.key, or a proxy in front that ends it and http.behind_proxy: true")
 	wrong(c.Security.TrustFile == "", "security.trust_file", "production needs a file of trusted keys")
 	wrong(c.Audit.Sync == "none", "audit.sync", "none is for development only")
-	wrong(c.Store.Driver == "memory", "store.driver", "memory is for development only")
+	wrong(c.Store.Driver == "memory" && c.usesStore(), "store.driver", "memory is for development only")
 	wrong(*c.STS.AllowBearer, "sts.allow_bearer", "bearer tokens are for development only")
 	for _, p := range c.HTTP.TrustedProxies {
 		wrong(everyAddress(p), "http.trusted_proxies", "%s is every address", p)
@@ -30,10 +30,10 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 	}
 	for _, k := range keys() {
 		if file := k.file; file != nil {
-			wrong(within(c.federationDir(), file(c)), k.path, "the file is of a test federation")
+			wrong(within(c.Security.FederationDir, file(c)), k.path, "the file is of a test federation")
 		}
 	}
-	wrong(!c.Runs(RoleSTS) && c.IDWS.SignResponses && c.IDWS.KeyFile == "", "idws.key_file",
+	wrong(c.runsAny(RoleMinLogRegistration, RoleMinLogLookup, RoleConsole) && c.IDWS.SignResponses && c.IDWS.KeyFile == "", "idws.key_file",
 		"production needs a key that signs answers, or idws.sign_responses: false")
 	wrong(c.Runs(RoleSTS) && c.STS.KeyFile == "", "sts.key_file", "a token service in production needs a key of its own")
 	wrong(c.Runs(RoleSTS) && c.STS.PeopleFile == "", "sts.people_file", "a token service in production needs to know who holds which certificate")

@@ -78,6 +78,8 @@ func TestProduction(t *testing.T) {
 		{"SA-50 certificate of the test federation, by a link", map[string]string{"idws.cert_file": linked}, "idws.cert_file: the file is of a test federation"},
 		{"SA-50 no key for answers", map[string]string{"idws.key_file": ""}, "idws.key_file: production needs a key that signs answers"},
 		{"SA-50 answers that are not signed", map[string]string{"idws.key_file": "", "idws.sign_responses": "false"}, ""},
+		{"SA-50 a password for everybody to hear", map[string]string{"messagelog.driver": "kafka", "messagelog.brokers": "127.0.0.1:1",
+			"messagelog.key_secret": "x", "messagelog.sasl.mechanism": "PLAIN", "messagelog.sasl.user": "nsp"}, "messagelog.sasl.mechanism: PLAIN sends the password"},
 		{"SA-50 bearer tokens", map[string]string{"sts.allow_bearer": "true"}, "sts.allow_bearer: bearer tokens are for development only"},
 		{"SA-50 every address trusted as a proxy", map[string]string{"http.trusted_proxies": "10.0.0.0/8,::/0"}, "http.trusted_proxies: ::/0 is every address"},
 		{"SA-50 every address allowed to publish", map[string]string{"allowlist.nas.notify": "cidr=0.0.0.0/0 name=all"}, "allowlist.nas.notify: 0.0.0.0/0 is every address"},

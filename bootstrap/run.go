@@ -24,6 +24,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -90,8 +91,7 @@ type server struct {
 	events     *eventLog
 	metrics    *telemetry.Metrics
 	health     *telemetry.Health
-	consumer   *logkeeping.Consumer
-	trimmer    *logkeeping.Trimmer
+	consumers  []*logkeeping.Consumer
 	handler    http.Handler
 	paths      []string
 
@@ -132,9 +132,11 @@ func (o Options) complete() Options {
 
 // serve listens, runs what goes on beside the calls, and stops in order when ctx ends.
 func (s *server) serve(ctx context.Context) error {
-	if s.consumer != nil {
-		if err := logkeeping.EnsureTopic(context.WithoutCancel(ctx), s.stores.topics, s.consumer.Topic, s.consumer.Spec); err != nil {
-			return &ResourceError{err}
+	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) {
+		for _, topic := range s.topics() {
+			if err := logkeeping.EnsureTopic(context.WithoutCancel(ctx), s.stores.topics, topic, s.stores.spec); err != nil {
+				return &ResourceError{err}
+			}
 		}
 	}
 	var listening net.ListenConfig
@@ -234,11 +236,14 @@ func (s *server) stop(servers []*http.Server, drain time.Duration, breakOff cont
 }
 
 // trim deletes what was consumed long ago from the embedded message log, now and every hour.
-func (s *server) trim(ctx context.Context) {
+func (s *server) trim(ctx context.Context, topic messagelog.Topic) {
+	trimmer := &logkeeping.Trimmer{
+		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Topic: topic, Keep: consumedFor,
+	}
 	tick := time.NewTicker(trimInterval)
 	defer tick.Stop()
 	for {
-		n, err := s.trimmer.Trim(ctx)
+		n, err := trimmer.Trim(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "message log cannot be trimmed", "error", err)
 		}
@@ -267,8 +272,11 @@ func (s *server) background() []func(context.Context) {
 			every(purgeInterval, func(tick <-chan time.Time) { p.run(ctx, tick) })
 		},
 	}
-	if s.consumer != nil {
-		work = append(work, s.consumer.Run, s.trim)
+	for _, c := range s.consumers {
+		work = append(work, c.Run)
+		if s.cfg.MessageLog.Driver == embedded {
+			work = append(work, func(ctx context.Context) { s.trim(ctx, c.Topic) })
+		}
 	}
 	return work
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
+	"github.com/opennsp/nsp/tests/postgrestest"
 )
 
 // federation is made once for all tests of the package: its keys take seconds.
@@ -145,7 +146,11 @@ func TestRunServes(t *testing.T) {
 	for _, driver := range drivers() {
 		t.Run(driver, func(t *testing.T) {
 			dir := dataDir(t)
-			s := startServer(t, testConfig(t, dir, Setting{Key: "store.driver", Value: driver}), Options{})
+			more := []Setting{{Key: "store.driver", Value: driver}}
+			if driver == "postgres" {
+				more = append(more, Setting{Key: "store.dsn", Value: postgrestest.Database(t, "empty", nil)})
+			}
+			s := startServer(t, testConfig(t, dir, more...), Options{})
 			for _, c := range []struct {
 				method, url, body string
 				code              int

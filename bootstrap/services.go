@@ -2,8 +2,11 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,42 +31,92 @@ const Publishers = "nas.notify"
 // Mount is a SOAP service and the path it is served at.
 type Mount = minlogws.Mount
 
-// minLog builds MinLog2: registration, consumer and lookups.
+// minLog builds what this process does of MinLog2: registration, consumers and lookups.
 func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
-	c := &s.cfg.MinLog
-	recordKey := []byte(s.cfg.MessageLog.KeySecret)
-	if len(recordKey) == 0 {
-		var err error
-		if recordKey, err = secretKey(s.keyDir(), "messagelog.key"); err != nil {
+	var mounts []Mount
+	if s.cfg.runsAny(RoleMinLogRegistration) {
+		registrar, err := s.registrar()
+		if err != nil {
 			return nil, err
 		}
+		mounts = append(mounts, minlogws.Registration(registrar, profile)...)
 	}
-	tokenKey, err := secretKey(s.keyDir(), "pagetoken.key")
-	if err != nil {
-		return nil, err
+	if s.cfg.runsAny(RoleMinLogConsumer) {
+		for _, topic := range s.cfg.MinLog.Consumer.Topics {
+			s.consumers = append(s.consumers, s.consumer(messagelog.Topic(topic)))
+		}
+		s.metrics.Lags(s.lags)
 	}
-	topic, trail := messagelog.Topic(c.Topic), admitting.Trail{}
-	s.consumer = &logkeeping.Consumer{
-		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic,
-		Spec: messagelog.Spec{Partitions: 1}, Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
-		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
+	if s.cfg.runsAny(RoleMinLogLookup) {
+		reading, err := s.reading()
+		if err != nil {
+			return nil, err
+		}
+		c := &s.cfg.MinLog
+		citizens := &logkeeping.CitizenLookup{Reading: reading, OwnByCard: c.DGWSOwn, MinAge: c.CitizenMinAge, MaskUserCPR: c.MaskUserCPR}
+		mounts = append(mounts, minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
 	}
-	s.trimmer = &logkeeping.Trimmer{Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Topic: topic,
-		Keep: consumedFor}
-	registrar := &logkeeping.Registrar{
-		Log: s.stores.log, Trail: trail, Now: s.opt.Now, Topic: topic, KeySecret: recordKey, MaxBulk: c.MaxBulk, MaxPeriod: c.MaxPeriod,
-		FutureTolerance: c.FutureTolerance, RetentionYears: c.RetentionYears, AppendTimeout: c.AppendTimeout, BlockedCVR: c.BlockedCVR,
-	}
-	reading := logkeeping.Reading{
-		Store: s.stores.entries, Trail: trail, Now: s.opt.Now, Logger: s.log, TokenKey: tokenKey, PageSize: c.PageSize,
-		MaxPageSize: c.MaxPageSize, MaxEntries: c.MaxEntries, ScanBudget: c.ScanBudget, MaxPeriod: c.MaxPeriod, RetentionYears: c.RetentionYears,
-	}
-	citizens := &logkeeping.CitizenLookup{Reading: reading, OwnByCard: c.DGWSOwn, MinAge: c.CitizenMinAge, MaskUserCPR: c.MaskUserCPR}
-	mounts := append(minlogws.Registration(registrar, profile), minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
 	for i := range mounts {
 		mounts[i].Service.Operations = s.ruled(mounts[i].Service.Operations, s.cfg.IDWS.Audiences.MinLog)
 	}
 	return mounts, nil
+}
+
+// topics are those of the message log that this process writes or reads.
+func (s *server) topics() []messagelog.Topic {
+	topics := []messagelog.Topic{messagelog.Topic(s.cfg.MinLog.Topic)}
+	for _, c := range s.consumers {
+		if !slices.Contains(topics, c.Topic) {
+			topics = append(topics, c.Topic)
+		}
+	}
+	return topics
+}
+
+func (s *server) registrar() (*logkeeping.Registrar, error) {
+	c := &s.cfg.MinLog
+	secret := []byte(s.cfg.MessageLog.KeySecret)
+	if len(secret) == 0 {
+		var err error
+		if secret, err = secretKey(s.keyDir(), "messagelog.key"); err != nil {
+			return nil, err
+		}
+	}
+	return &logkeeping.Registrar{
+		Log: s.stores.log, Trail: admitting.Trail{}, Now: s.opt.Now, Topic: messagelog.Topic(c.Topic), KeySecret: secret, MaxBulk: c.MaxBulk,
+		MaxPeriod: c.MaxPeriod, FutureTolerance: c.FutureTolerance, RetentionYears: c.RetentionYears, AppendTimeout: c.AppendTimeout,
+		BlockedCVR: c.BlockedCVR,
+	}, nil
+}
+
+func (s *server) consumer(topic messagelog.Topic) *logkeeping.Consumer {
+	c := &s.cfg.MinLog
+	return &logkeeping.Consumer{
+		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic, Spec: s.stores.spec,
+		Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
+		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
+	}
+}
+
+// reading is what both lookups share. A page token of one process is good at every other one that has the same secret.
+func (s *server) reading() (logkeeping.Reading, error) {
+	c := &s.cfg.MinLog
+	tokenKey, err := s.derivedKey("pagetoken.key")
+	return logkeeping.Reading{
+		Store: s.stores.entries, Trail: admitting.Trail{}, Now: s.opt.Now, Logger: s.log, TokenKey: tokenKey, PageSize: c.PageSize,
+		MaxPageSize: c.MaxPageSize, MaxEntries: c.MaxEntries, ScanBudget: c.ScanBudget, MaxPeriod: c.MaxPeriod, RetentionYears: c.RetentionYears,
+	}, err
+}
+
+// derivedKey is a key of this name: made of messagelog.key_secret where there is one, else kept in the data directory.
+func (s *server) derivedKey(name string) ([]byte, error) {
+	secret := s.cfg.MessageLog.KeySecret
+	if secret == "" {
+		return secretKey(s.keyDir(), name)
+	}
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(name))
+	return mac.Sum(nil), nil
 }
 
 // gate returns the gate that every call goes through.
@@ -72,6 +125,13 @@ func (s *server) gate() *admitting.Gate {
 		Audit: s.audit, Units: s.stores.units, Grants: s.grants.Has, Replies: s.stores.replies, Seen: s.stores.seen, Now: s.opt.Now, Log: s.log,
 		Window: s.cfg.IDWS.ReplayWindow, KeepFor: s.cfg.DGWS.Resend.Write, MaxReply: int(s.cfg.DGWS.Resend.MaxBytes),
 	}
+}
+
+// appendingGate is the gate of calls whose effect is what they append to the message log.
+func (s *server) appendingGate() *admitting.Gate {
+	g := s.gate()
+	g.Units, g.KeepAfter = s.stores.appending, s.cfg.MessageLog.Driver == onKafka
+	return g
 }
 
 // routing is what every router needs.
@@ -105,7 +165,11 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	}
 	roots := map[string]bool{}
 	for _, m := range mounts {
-		router := soap.NewRouter(m.Service, *deps)
+		own := *deps
+		if m.Service.Name == minlogws.RegistrationService {
+			own.Gate = s.appendingGate()
+		}
+		router := soap.NewRouter(m.Service, own)
 		routers[m.Path] = router
 		e.Any(m.Path, echo.WrapHandler(router))
 		s.paths = append(s.paths, m.Path)

@@ -2,20 +2,31 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/adapters/db/sqlstore"
+	"github.com/opennsp/nsp/adapters/kafka"
+	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 )
 
-// stores are the ports that one database serves.
+// stores are the ports that the database of a process serves, and the message log, which may be elsewhere.
 type stores struct {
-	units   ports.UnitOfWork
-	log     ports.MessageLog
-	topics  ports.TopicAdmin
-	entries ports.LogStore
+	units     ports.UnitOfWork
+	appending ports.UnitOfWork // of calls that append to the message log
+	log       ports.MessageLog
+	topics    ports.TopicAdmin
+	spec      messagelog.Spec // how topics are made
+	entries   ports.LogStore
+	months    ports.LogMonths // nil where registrations of a month are not kept together
+	leases    ports.Leases
+	runs      ports.JobRuns
 	replies ports.ReplyStore
 	seen    ports.SeenStore
 	grants  ports.GrantStore
@@ -29,28 +40,84 @@ type opener func(ctx context.Context, c *Config, now func() time.Time, log *slog
 
 // openers are the databases there are, by the name of store.driver.
 func openers() map[string]opener {
-	return map[string]opener{"sqlite": openSQLite, "memory": openMemory}
+	return map[string]opener{"sqlite": openSQL, "postgres": openSQL, "memory": openMemory}
 }
 
 // drivers are the names of openers in the order of the documentation.
-func drivers() []string { return []string{"sqlite", "memory"} }
+func drivers() []string { return []string{"sqlite", "postgres", "memory"} }
 
-func openSQLite(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error) {
-	db, err := sqlstore.Open(ctx, sqlstore.Options{Path: c.Store.DSN, MaxConns: c.Store.MaxConns, Now: now, Log: log})
+// sqlOptions say which SQL database the configuration names.
+func (c *Config) sqlOptions(now func() time.Time, log *slog.Logger) sqlstore.Options {
+	opt := sqlstore.Options{MaxConns: c.Store.MaxConns, Now: now, Log: log}
+	if c.Store.Driver == "postgres" {
+		opt.Path = c.Store.DSN
+	} else {
+		opt.Path = c.Store.DSN
+	}
+	return opt
+}
+
+func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error) {
+	db, err := sqlstore.Open(ctx, c.sqlOptions(now, log))
 	if err != nil {
 		return stores{}, err
 	}
 	return stores{
-		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(),
-		grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(), ping: db.Ping, close: db.Close,
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
+		ping: db.Ping, close: db.Close,
 	}, nil
 }
 
 func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
 	db := memory.New(now)
 	return stores{
-		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(),
-		grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
+		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
 		ping: func(context.Context) error { return nil }, close: func() error { return nil },
 	}, nil
+}
+
+// How the topic of registrations is made.
+const (
+	kafkaPartitions = 12
+	kafkaRetention  = 14 * 24 * time.Hour
+)
+
+// openKafka returns the cluster that the configuration names.
+func openKafka(ctx context.Context, c *Config, log *slog.Logger) (*kafka.Cluster, error) {
+	m := &c.MessageLog
+	opt := kafka.Options{
+		Brokers: m.Brokers, Instance: c.Instance, SASL: kafka.SASL(m.SASL), Replication: m.Kafka.Replication, MinInSync: m.Kafka.MinInSync,
+		Producers: m.Kafka.Producers, CommitTimeout: m.Kafka.CommitTimeout, Compression: m.Kafka.Compression, Log: log,
+	}
+	if m.TLS.Enabled {
+		var err error
+		if opt.TLS, err = clientTLS(m.TLS.CA, m.TLS.Client, m.TLS.ServerName); err != nil {
+			return nil, err
+		}
+	}
+	return kafka.Open(ctx, opt)
+}
+
+// clientTLS says how a server is spoken to: whose certificates it may show, and which we show.
+func clientTLS(ca string, own KeyPair, serverName string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName}
+	if ca != "" {
+		raw, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(raw) {
+			return nil, fmt.Errorf("%s holds no certificate", ca)
+		}
+	}
+	if own.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(own.Cert, own.Key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
 }

@@ -41,7 +41,7 @@ var lookupPolicy = admitting.Policy{
 // Registration returns the registration service at its paths. Every path takes both interface versions: the namespace of the request decides.
 func Registration(r *logkeeping.Registrar, p soap.Profile) []Mount {
 	service := soap.Service{
-		Name: "minlog2-registration", Component: audit.MinLog2, Profile: p,
+		Name: RegistrationService, Component: audit.MinLog2, Profile: p,
 		Operations: []soap.Operation{
 			register(r, nsRegistration20250312, minlog.Interface20250312),
 			register(r, nsRegistration20230425, minlog.Interface20230425),

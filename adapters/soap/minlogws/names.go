@@ -13,6 +13,9 @@ const (
 	PathAssistants20250312   = "/minlog2-lookup/20250312/LookupService"
 )
 
+// RegistrationService is the name of the service that takes registrations.
+const RegistrationService = "minlog2-registration"
+
 // Namespaces (Sundhedsdatastyrelsen/ehdsi: registration, both versions, and the lookup of 2025; the older lookup namespace is ours).
 const (
 	nsBase                 = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/"
