@@ -177,14 +177,21 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 // FreePort returns a TCP port of 127.0.0.1 nobody listens on and no outgoing connection gets, so that a server can come back to it.
 func FreePort() (int, error) {
 	for range 1000 {
-		port := 15000 + rand.IntN(16000)                                               // below the ephemeral range
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // it is closed at once
-		if err == nil {
-			l.Close()
+		if port := 15000 + rand.IntN(16000); PortFree(port) { // below the ephemeral range
 			return port, nil
 		}
 	}
 	return 0, errors.New("no free port")
+}
+
+// PortFree tells whether nobody listens on the port of 127.0.0.1.
+func PortFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))) //nolint:noctx // it is closed at once
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // Folder is a folder of a server's data that does not outlive the process that made it.

@@ -26,6 +26,12 @@ var logging []byte
 // clusterID is any: every cluster is on its own.
 const clusterID = "MkU3OEVBNTcwNTJENDM2Qg"
 
+// Installed gets what StartApache needs, and returns an error where that cannot be had.
+func Installed(ctx context.Context) error {
+	_, err := installed(ctx)
+	return err
+}
+
 // installed returns a folder with Kafka's classes and a formatted, empty log folder to be copied. Both are made once a version in the user's
 // cache; a lock keeps other test binaries waiting meanwhile.
 func installed(ctx context.Context) (dir string, err error) {

@@ -74,9 +74,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		}
 	}
 	s.Addr = "127.0.0.1:" + strconv.Itoa(port)
-	s.DSN = (&url.URL{
-		Scheme: "postgres", User: url.UserPassword(superuser, password), Host: s.Addr, Path: "/postgres", RawQuery: "sslmode=disable",
-	}).String()
+	s.DSN = DSN(port)
 	s.args = []string{filepath.Join(programs, "postgres"), "-D", s.data(), "-p", strconv.Itoa(port)}
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "unix_socket_directories": s.Dir, "fsync": "on", "max_connections": "200", "shared_buffers": "64MB",
@@ -97,6 +95,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// DSN is what a server started on port is reached by.
+func DSN(port int) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(superuser, password), Host: "127.0.0.1:" + strconv.Itoa(port), Path: "/postgres",
+		RawQuery: "sslmode=disable",
+	}).String()
+}
+
+// Installed returns an error where Start has nothing to start.
+func Installed() error {
+	_, err := findPrograms()
+	return err
 }
 
 func (s *Server) data() string { return filepath.Join(s.Dir, "data") }
