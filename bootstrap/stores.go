@@ -68,8 +68,12 @@ func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Log
 	}, nil
 }
 
+// memoryReplies is how many octets of replies are kept in memory.
+const memoryReplies = 256 << 20
+
 func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
 	db := memory.New(now)
+	db.LimitReplies(memoryReplies)
 	return stores{
 		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),

@@ -34,6 +34,9 @@ func New(now func() time.Time) *DB {
 		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}}
 }
 
+// LimitReplies has it keep at most so many octets of replies. It is called before the first reply.
+func (db *DB) LimitReplies(octets int64) { db.replies.limit = octets }
+
 // Units returns the unit of work that every store of the database joins.
 func (db *DB) Units() ports.UnitOfWork { return units{db} }
 

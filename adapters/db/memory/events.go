@@ -19,6 +19,9 @@ type securityEvents struct{ db *DB }
 
 var _ ports.SecurityEvents = securityEvents{}
 
+// maxEvents are kept; of more the oldest are forgotten.
+const maxEvents = 100_000
+
 // Record puts each event behind those of the same time.
 func (s securityEvents) Record(ctx context.Context, until time.Time, events ...audit.Refusal) error {
 	return s.db.alone(ctx, func(*unit) error { // cannot fail: nothing is to be taken back
@@ -31,6 +34,9 @@ func (s securityEvents) Record(ctx context.Context, until time.Time, events ...a
 				return -1
 			})
 			s.db.events = slices.Insert(s.db.events, at, event{e, until})
+		}
+		if over := len(s.db.events) - maxEvents; over > 0 {
+			s.db.events = slices.Delete(s.db.events, 0, over)
 		}
 		return nil
 	})

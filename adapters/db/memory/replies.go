@@ -13,6 +13,8 @@ type replyRows struct {
 	byKey  map[ports.ReplyKey]replyRow
 	expiry expiry[ports.ReplyKey]
 	token  int64 // of the latest claim
+	octets int64 // of the replies that are kept
+	limit  int64 // of octets; 0 = none
 }
 
 type replyRow struct {
@@ -49,8 +51,8 @@ func (s replies) Begin(ctx context.Context, key ports.ReplyKey, body [32]byte, u
 			row, known := s.db.replies.byKey[key]
 			switch {
 			case !known || !row.until.After(now) || !row.kept && !row.lease.After(now):
-				if known && !row.kept {
-					u.onCommit = append(u.onCommit, func() { close(row.ended) })
+				if known {
+					s.db.replies.gone(u, row)
 				}
 				claim = s.db.replies.claim(u, key, replyRow{body: body, lease: now.Add(lease), until: until})
 			case row.body != body:
@@ -83,6 +85,17 @@ func (db *DB) waitFor(ctx context.Context, ended <-chan struct{}) error {
 	return nil
 }
 
+// gone ends a claim, or gives up the place of a reply.
+func (rows *replyRows) gone(u *unit, row replyRow) {
+	u.onCommit = append(u.onCommit, func() {
+		if row.kept {
+			rows.octets -= int64(len(row.reply))
+		} else {
+			close(row.ended)
+		}
+	})
+}
+
 func (rows *replyRows) claim(u *unit, key ports.ReplyKey, row replyRow) *ports.ReplyClaim {
 	rows.token++
 	row.token, row.ended = rows.token, make(chan struct{})
@@ -97,16 +110,22 @@ func (rows *replyRows) held(claim ports.ReplyClaim, now time.Time) (row replyRow
 	return row, ok && row.token == claim.Token && !row.kept && row.until.After(now)
 }
 
-// Keep tells those who wait at the commit.
+// Keep tells those who wait at the commit. Where there is no place left the claim is dropped instead: the message is carried out again.
 func (s replies) Keep(ctx context.Context, claim ports.ReplyClaim, reply []byte) error {
 	return s.db.write(ctx, func(u *unit) error {
 		row, ok := s.db.replies.held(claim, s.db.now())
 		if !ok {
 			return ports.ErrClaimLost
 		}
-		u.onCommit = append(u.onCommit, func() { close(row.ended) })
+		rows := &s.db.replies
+		rows.gone(u, row)
+		if rows.limit > 0 && rows.octets+int64(len(reply)) > rows.limit {
+			drop(u, rows.byKey, claim.Key)
+			return nil
+		}
 		row.kept, row.reply = true, slices.Clone(reply)
-		put(u, s.db.replies.byKey, claim.Key, row)
+		put(u, rows.byKey, claim.Key, row)
+		u.onCommit = append(u.onCommit, func() { rows.octets += int64(len(row.reply)) })
 		return nil
 	})
 }
@@ -115,7 +134,7 @@ func (s replies) Keep(ctx context.Context, claim ports.ReplyClaim, reply []byte)
 func (s replies) Drop(ctx context.Context, claim ports.ReplyClaim) error {
 	return s.db.alone(ctx, func(u *unit) error {
 		if row, ok := s.db.replies.held(claim, s.db.now()); ok {
-			u.onCommit = append(u.onCommit, func() { close(row.ended) })
+			s.db.replies.gone(u, row)
 			drop(u, s.db.replies.byKey, claim.Key)
 		}
 		return nil
@@ -132,9 +151,7 @@ func (s replies) Purge(ctx context.Context, now time.Time, n int) (done bool, er
 			if !known || row.until.After(now) {
 				continue
 			}
-			if !row.kept {
-				u.onCommit = append(u.onCommit, func() { close(row.ended) })
-			}
+			s.db.replies.gone(u, row)
 			drop(u, s.db.replies.byKey, key)
 		}
 		return nil

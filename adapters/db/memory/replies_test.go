@@ -68,3 +68,30 @@ func TestOwnTransactionWithinUnitThatHasWritten(t *testing.T) {
 	_, _, err := db.Sessions().Get(context.Background(), [32]byte{}, time.Now())
 	require.NoError(t, err, "the unit goes on")
 }
+
+func TestLimitedReplies(t *testing.T) {
+	ctx, clock := context.Background(), time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	db := New(func() time.Time { return clock })
+	db.LimitReplies(10)
+	kept := func(key byte, reply string) bool {
+		_, claim, err := db.Replies().Begin(ctx, ports.ReplyKey{key}, [32]byte{}, clock.Add(time.Hour))
+		require.NoError(t, err)
+		require.NotNil(t, claim)
+		require.NoError(t, db.Replies().Keep(ctx, *claim, []byte(reply)))
+		again, claim, err := db.Replies().Begin(ctx, ports.ReplyKey{key}, [32]byte{}, clock.Add(time.Hour))
+		require.NoError(t, err)
+		if claim != nil {
+			require.NoError(t, db.Replies().Drop(ctx, *claim))
+		}
+		return string(again) == reply
+	}
+	assert.True(t, kept(1, "123456"))
+	assert.False(t, kept(2, "12345"), "there is place for four octets")
+	assert.True(t, kept(3, "1234"))
+	clock = clock.Add(time.Hour)
+	assert.True(t, kept(1, "123456"), "in the place of one that has ended")
+	_, err := db.Replies().Purge(ctx, clock, 10)
+	require.NoError(t, err)
+	assert.True(t, kept(4, "1234"), "in the place of one that was purged")
+	assert.False(t, kept(5, "1"))
+}
