@@ -33,7 +33,7 @@ func (s *server) build(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, lock.Close)
-	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openStores, s.layInGrants} {
+	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.layInGrants} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (s *server) openAudit(context.Context) error {
 	format := auditlog.Format{CategoryPrefix: c.CategoryPrefix, CategorySuffix: c.CategorySuffix, MaxValues: c.MaxValues}
 	var stream io.Writer
 	if c.Output == "stdout" {
-		stream = &lockedWriter{w: s.opt.Stdout}
+		stream = s.opt.Stdout
 		s.audit = auditlog.NewStream(stream, format, s.opt.Now)
 	} else {
 		file, err := auditlog.OpenFile(auditlog.FileOptions{
@@ -151,7 +151,7 @@ func (s *server) openStores(ctx context.Context) error {
 	}
 	db.log = s.metrics.MessageLog(db.log)
 	db.entries = s.metrics.LogStore(db.entries, s.opt.Now)
-	s.stores = db
+	s.stores = s.traced(db)
 	s.grants = admitting.NewGrants(db.grants, s.opt.Now)
 	return nil
 }

@@ -81,6 +81,7 @@ type Config struct {
 		Addr           string
 		PublicURL      string
 		TrustedProxies []netip.Prefix
+		AdminNetworks  []netip.Prefix
 		BehindProxy    bool
 		ReadTimeout    time.Duration
 		CallTimeout    time.Duration
@@ -117,6 +118,11 @@ type Config struct {
 		FailureThreshold int
 		Cache            time.Duration
 		Timeout          time.Duration
+	}
+	Trace struct {
+		Exporter string
+		Endpoint string
+		Sample   float64
 	}
 	Limits struct {
 		InFlight int
@@ -246,6 +252,7 @@ func DefaultConfig() Config {
 	c.DataDir = "./data"
 	c.HTTP.Addr = "127.0.0.1:8080"
 	c.HTTP.ReadTimeout, c.HTTP.CallTimeout = 10*time.Second, time.Minute
+	c.HTTP.AdminNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	c.TLS.ClientAuth, c.TLS.MinVersion = ClientAuthNone, "1.2"
 	c.Admin.Addr = "127.0.0.1:8081"
 	c.Audit.Output, c.Audit.Sync = "file", "group"
@@ -255,6 +262,7 @@ func DefaultConfig() Config {
 	c.Access.Enabled, c.Access.Category, c.Access.Limit, c.Access.Delay = true, audit.AccessCategory, 500, 5*time.Second
 	c.Log.Level = "info"
 	c.Health.FailureThreshold, c.Health.Cache, c.Health.Timeout = 3, 5*time.Second, 2*time.Second
+	c.Trace.Exporter, c.Trace.Sample = TraceNone, 0.1
 	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, 10<<20
 	c.Limits.FailedSecurity = 60
 	c.Shutdown.DrainDelay, c.Shutdown.Timeout = 5*time.Second, 25*time.Second
@@ -457,6 +465,7 @@ func (c *Config) Validate() error {
 	wrong(c.Security.MaxMessage > largestMessage, "security.max_message", "is larger than %s", formatSize(largestMessage))
 	wrong(c.STS.Issuer == "", "sts.issuer", "a name is needed")
 	c.validateScale(wrong)
+	c.validateTrace(wrong)
 	switch c.Security.Mode {
 	case Development:
 		wrong(!c.loopback() && !c.Security.DevelopmentAnywhere, "security.mode",

@@ -118,7 +118,7 @@ func yamlRecords(texts []string) string {
 
 // yamlScalar writes a text so that it is read as the same text.
 func yamlScalar(s string, k kind) string {
-	if k == boolKind || k == intKind || k == switchKind && s != "" {
+	if k == boolKind || k == intKind || k == shareKind || k == switchKind && s != "" {
 		return s
 	}
 	out, err := yaml.Marshal(s)

@@ -19,6 +19,7 @@ const (
 	boolKind
 	switchKind // true, false, or "" for what the mode says
 	intKind
+	shareKind // a number from 0 to 1
 	listKind
 	mapKind     // of lists; as texts name=value, name= for an empty list
 	recordsKind // list of small mappings; as texts member=value member=value

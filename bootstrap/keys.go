@@ -48,6 +48,7 @@ func keys() []key {
 		{path: "http.addr", doc: "address the services listen on", field: func(c *Config) field { return (*text)(&c.HTTP.Addr) }},
 		{path: "http.public_url", doc: "scheme and host that contracts name, such as https://nsp.example; empty = those of the request", field: func(c *Config) field { return (*text)(&c.HTTP.PublicURL) }},
 		{path: "http.trusted_proxies", doc: "networks whose X-Forwarded-For is believed", field: func(c *Config) field { return (*prefixes)(&c.HTTP.TrustedProxies) }},
+		{path: "http.admin_networks", doc: "networks of operators; with the trusted proxies the only ones whose traceparent is believed", field: func(c *Config) field { return (*prefixes)(&c.HTTP.AdminNetworks) }},
 		{path: "http.behind_proxy", doc: "a proxy in front ends TLS; production asks for it, or for tls.cert", field: func(c *Config) field { return (*truth)(&c.HTTP.BehindProxy) }},
 		{path: "http.read_timeout", doc: "for the body of a request", field: func(c *Config) field { return positive(&c.HTTP.ReadTimeout) }},
 		{path: "http.call_timeout", doc: "for carrying a call out", field: func(c *Config) field { return positive(&c.HTTP.CallTimeout) }},
@@ -84,6 +85,12 @@ func keys() []key {
 		{path: "health.failure_threshold", doc: "failures in a row that make a check failed", field: func(c *Config) field { return &number{&c.Health.FailureThreshold, 1, 1000} }},
 		{path: "health.cache", doc: "how old the result of a check may be", field: func(c *Config) field { return positive(&c.Health.Cache) }},
 		{path: "health.timeout", doc: "for one check", field: func(c *Config) field { return positive(&c.Health.Timeout) }},
+
+		{path: "trace.exporter", doc: "where traces go: none, otlphttp (a collector) or stdout", field: func(c *Config) field {
+			return &choice{&c.Trace.Exporter, []string{TraceNone, TraceOTLP, TraceStdout}}
+		}},
+		{path: "trace.endpoint", doc: "URL of the collector, such as http://127.0.0.1:4318", field: func(c *Config) field { return (*text)(&c.Trace.Endpoint) }},
+		{path: "trace.sample", doc: "share of the traces that are recorded, from 0 to 1; one that a trusted sender records always is", field: func(c *Config) field { return (*share)(&c.Trace.Sample) }},
 
 		{path: "limits.in_flight", doc: "calls of one service at the same time", field: func(c *Config) field { return &number{&c.Limits.InFlight, 1, 100_000} }},
 		{path: "limits.queue", doc: "how long a call waits for its turn", field: func(c *Config) field { return positive(&c.Limits.Queue) }},

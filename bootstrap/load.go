@@ -241,6 +241,8 @@ func scalars(k kind, n *yaml.Node) ([]string, error) {
 		return nil, errors.New("want true or false")
 	case k == intKind && n.Tag != "!!int" && !included:
 		return nil, errors.New("want a whole number")
+	case k == shareKind && n.Tag != "!!int" && n.Tag != "!!float" && !included:
+		return nil, errors.New("want a number")
 	case k == textKind && n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float":
 		return nil, errors.New("want a text")
 	}

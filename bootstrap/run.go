@@ -90,6 +90,7 @@ type server struct {
 	failures   *failures
 	events     *eventLog
 	metrics    *telemetry.Metrics
+	traces     *telemetry.Traces
 	health     *telemetry.Health
 	consumers  []*logkeeping.Consumer
 	handler    http.Handler
@@ -121,6 +122,7 @@ func (o Options) complete() Options {
 	if o.Stdout == nil {
 		o.Stdout = os.Stdout
 	}
+	o.Stdout = &lockedWriter{w: o.Stdout}
 	if o.Stderr == nil {
 		o.Stderr = os.Stderr
 	}

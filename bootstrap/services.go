@@ -147,6 +147,7 @@ func (s *server) routing() *soap.Deps {
 // mount returns the handler of all services, of their health, and in development of the federation's certificates.
 func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	e := echo.New()
+	e.Use(s.follow)
 	routers := map[string]http.Handler{}
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		code := http.StatusInternalServerError
@@ -169,7 +170,7 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 		if m.Service.Name == minlogws.RegistrationService {
 			own.Gate = s.appendingGate()
 		}
-		router := soap.NewRouter(m.Service, own)
+		router := soap.NewRouter(s.spans(m.Service), own)
 		routers[m.Path] = router
 		e.Any(m.Path, echo.WrapHandler(router))
 		s.paths = append(s.paths, m.Path)
@@ -193,7 +194,7 @@ func root(path string) string {
 }
 
 // observe writes the access line of a request and counts it.
-func (s *server) observe(_ context.Context, o soap.Observed) {
+func (s *server) observe(ctx context.Context, o soap.Observed) {
 	if s.access != nil {
 		s.access.Log(audit.Entry{Route: o.Component, Notes: o.Notes, Access: o.Access})
 	}
@@ -203,8 +204,10 @@ func (s *server) observe(_ context.Context, o soap.Observed) {
 	if o.Component == audit.STS && o.Outcome == soap.OK {
 		s.metrics.Issued(o.Operation)
 	}
-	s.metrics.Call(telemetry.Call{
+	call := telemetry.Call{
 		Service: o.Service, Operation: o.Operation, Outcome: o.Outcome, FaultCode: o.Fault.Code, Reason: o.Cause, Replayed: o.Replayed || errors.Is(o.Fault, ports.ErrSeen),
 		Duration: o.Access.Duration, Security: o.Access.Stats.SecurityRequest, Request: o.Access.ReqSize, Response: o.Access.ResSize,
-	})
+	}
+	s.metrics.Call(call)
+	s.describe(ctx, call)
 }

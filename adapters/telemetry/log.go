@@ -14,7 +14,10 @@ import (
 )
 
 // keyCallID is the attribute that ties a line to its call; it is also in the audit log and in the answer's header.
-const keyCallID = "callId"
+const (
+	keyCallID  = "callId"
+	keyTraceID = "traceId" // ties it to the trace of the call
+)
 
 // NewLogger returns the application log: one JSON object a line on w, times in UTC, the call id of the context, and no person number in
 // message or attributes.
@@ -24,11 +27,14 @@ func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
 
 type callHandler struct{ slog.Handler }
 
-// Handle adds the call id.
+// Handle adds the ids of call and trace.
 func (h callHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Time = r.Time.UTC()
 	if id := ports.CallID(ctx); id != "" {
 		r.AddAttrs(slog.String(keyCallID, id))
+	}
+	if id := traceID(ctx); id != "" {
+		r.AddAttrs(slog.String(keyTraceID, id))
 	}
 	return h.Handler.Handle(ctx, r)
 }
@@ -47,7 +53,7 @@ func (h callHandler) WithGroup(name string) slog.Handler {
 func maskAttr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:
-		if a.Key != keyCallID { // random digits may look like a number
+		if a.Key != keyCallID && a.Key != keyTraceID { // random digits may look like a number
 			a.Value = slog.StringValue(audit.Mask(a.Value.String()))
 		}
 	case slog.KindTime:

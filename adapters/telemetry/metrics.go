@@ -160,6 +160,11 @@ func (m *Metrics) AccessDropped(lines func() int64) {
 	m.count(metricAccessDropped, "Access lines that were not written.", lines)
 }
 
+// TracesDropped shows how many spans were lost.
+func (m *Metrics) TracesDropped(spans func() int64) {
+	m.count(metricTracesDropped, "Spans that were not exported.", spans)
+}
+
 // EventsDropped shows how many security events were lost.
 func (m *Metrics) EventsDropped(events func() int64) {
 	m.count(metricEventsDropped, "Security events that were not stored; the application log has them.", events)

@@ -17,6 +17,7 @@ const (
 	metricAuditAppend      = "audit_append_seconds"
 	metricAuditWritable    = "audit_writable"
 	metricAuditFree        = "audit_free_bytes"
+	metricTracesDropped    = "traces_dropped_total"
 	metricAccessDropped    = "access_dropped_total"
 	metricProduce          = "messagelog_produce_seconds"
 	metricConsumed         = "messagelog_consumed_total"

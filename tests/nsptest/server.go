@@ -50,6 +50,7 @@ type Options struct {
 	Replies    func(ports.ReplyStore) ports.ReplyStore
 	Seen       func(ports.SeenStore) ports.SeenStore
 	Services   func(soap.Profile) []bootstrap.Mount
+	Stdout     io.Writer // nil = nobody reads it
 }
 
 // Server is a running server with its own data directory.
@@ -106,6 +107,9 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	if o.Store == "" {
 		o.Store = "memory"
 	}
+	if o.Stdout == nil {
+		o.Stdout = io.Discard
+	}
 	flags := map[string]string{
 		"data_dir": dir, "http.addr": "127.0.0.1:0", "admin.addr": "127.0.0.1:0", "store.driver": o.Store, "shutdown.drain_delay": "0s",
 		"minlog.consumer.batch_wait": "50ms", "access.delay": "1s", "health.cache": "1ms", "health.failure_threshold": "1",
@@ -125,7 +129,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	s.Reload = func() { reload <- struct{}{} }
 	go func() {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{
-			Now: s.Clock.Now, Reload: reload, Stdout: io.Discard, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
+			Now: s.Clock.Now, Reload: reload, Stdout: o.Stdout, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
 			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
