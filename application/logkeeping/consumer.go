@@ -14,9 +14,10 @@ import (
 	"github.com/opennsp/nsp/ports"
 )
 
-// Consumer moves registrations from the message log into the store. The store alone knows how far it came: a step stores what it read and
-// its new position in one transaction, which fails if somebody else moved the position. Any number of consumers may therefore work on the
-// same partitions; nothing is lost or stored twice. It is safe for concurrent use; its fields are not changed after the first call.
+// Consumer moves registrations from the message log into the store. The store alone knows how far it came: a step stores what was read and
+// the new position in one transaction, which fails if somebody else moved the position. Any number of consumers may therefore work on the
+// same partitions; nothing is lost or stored twice. Leases only keep them from doing the same work. It is safe for concurrent use; its
+// fields are not changed after the first call.
 type Consumer struct {
 	Log             ports.MessageLog
 	Topics          ports.TopicAdmin
@@ -26,10 +27,15 @@ type Consumer struct {
 	Topic           messagelog.Topic
 	Spec            messagelog.Spec // how the topic is made where it is missing
 	Batch           int             // records of one step
-	BatchWait       time.Duration   // how long a step waits for the first record
+	BatchWait       time.Duration   // how long a record may wait for others of its step
 	SkipGaps        bool            // go on at the oldest record if the log lost some; else stand still and raise the alarm
 	DeadLetterAlarm int64           // dead letters of a day that raise the alarm; 0 = never
 	RetentionYears  int             // calendar years that MinLog shows; older registrations are not stored
+
+	Leases   ports.Leases     // by which instances share the partitions; nil = all are this one's
+	Instance string           // the name of this one among them
+	Lease    time.Duration    // how soon others take over from one that died; 0 = 30 s
+	Ticks    <-chan time.Time // when the partitions are shared anew; nil = every tenth of Lease
 	// Wait pauses for d or until ctx ends. nil = by the clock.
 	Wait func(ctx context.Context, d time.Duration)
 
@@ -45,6 +51,9 @@ const (
 	Running  State = "running"
 	Retrying State = "retrying" // the last step failed and will be tried again
 	Halted   State = "halted"   // the log lost records that were not stored yet
+
+	Elsewhere State = "elsewhere" // another instance has it
+	Waiting   State = "waiting"   // no instance has it
 )
 
 // progress is what a consumer knows of a partition. The position is only a memory of what the store said.
@@ -71,31 +80,6 @@ func EnsureTopic(ctx context.Context, admin ports.TopicAdmin, t messagelog.Topic
 		return fmt.Errorf("create topic %s: %w", t, err)
 	}
 	return nil
-}
-
-// Run consumes every partition of the topic until ctx ends. A step that fails is tried again, after 0.2 to 30 seconds; nothing is passed over.
-func (c *Consumer) Run(ctx context.Context) {
-	var partitions int
-	c.persist(ctx, "prepare the topic", func() error {
-		if err := EnsureTopic(ctx, c.Topics, c.Topic, c.Spec); err != nil {
-			return err
-		}
-		all, err := c.Topics.Topics(ctx)
-		partitions = all[c.Topic]
-		return err
-	})
-	var all sync.WaitGroup
-	for p := range partitions {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				c.persist(ctx, "consume", func() error {
-					_, err := c.Step(ctx, p)
-					return err
-				})
-			}
-		})
-	}
-	all.Wait()
 }
 
 // persist calls f until it succeeds or ctx ends.
@@ -128,22 +112,45 @@ func (c *Consumer) wait(ctx context.Context, d time.Duration) {
 // was nothing, or somebody else was first. A record that cannot be read becomes a dead letter; one of a newer schema stops the partition.
 func (c *Consumer) Step(ctx context.Context, partition int) (records int, err error) {
 	p := minlog.Partition{Topic: c.Topic, Number: partition}
+	err = c.goOn(ctx, p, func(from int64) error {
+		for read, err := range c.Log.Read(ctx, p.Topic, p.Number, from, -1, messagelog.ReadOptions{MaxRecords: c.Batch, Timeout: c.BatchWait}) {
+			if err != nil {
+				return err
+			}
+			all := &portion{from: from, next: from}
+			c.decode(all, read)
+			if all.records == 0 && all.err != nil {
+				return all.err
+			}
+			if err := c.store(ctx, p, all); err != nil {
+				return err
+			}
+			records = all.records
+			return nil
+		}
+		return nil
+	})
+	return records, err
+}
+
+// goOn has work go on with p from where the store is. It deals with lost records, and with other consumers that were first.
+func (c *Consumer) goOn(ctx context.Context, p minlog.Partition, work func(from int64) error) error {
 	from, err := c.position(ctx, p)
 	if err == nil {
-		records, err = c.consume(ctx, p, from)
+		err = work(from)
 	}
 	if errors.Is(err, messagelog.ErrGone) {
-		err = c.gap(ctx, p, from)
+		err = c.gap(ctx, p)
 	}
 	if fault.Is(err, fault.Conflict) {
 		c.forget(p, Running)
-		return 0, nil
+		return nil
 	}
 	if err != nil {
 		c.forget(p, stateAfter(err))
-		return 0, fmt.Errorf("partition %d: %w", partition, err)
+		return fmt.Errorf("partition %d: %w", p.Number, err)
 	}
-	return records, nil
+	return nil
 }
 
 func stateAfter(err error) State {
@@ -180,58 +187,14 @@ func (c *Consumer) oldest(ctx context.Context, p minlog.Partition) (int64, error
 	return bounds[p.Topic][p.Number].First, nil
 }
 
-// consume stores the first batch from on.
-func (c *Consumer) consume(ctx context.Context, p minlog.Partition, from int64) (int, error) {
-	for read, err := range c.Log.Read(ctx, p.Topic, p.Number, from, -1, messagelog.ReadOptions{MaxRecords: c.Batch, Timeout: c.BatchWait}) {
-		if err != nil {
-			return 0, err
-		}
-		batch, dropped, stop := c.decode(read.Records)
-		next, records := read.Next, len(read.Records)
-		if stop >= 0 {
-			if stop == 0 {
-				return 0, minlog.ErrNewerSchema
-			}
-			next, records = read.Records[stop].Offset, stop
-		}
-		if _, err := c.Store.Store(ctx, p, from, next, batch); err != nil {
-			return 0, err
-		}
-		c.remember(p, next, dropped)
-		return records, nil
-	}
-	return 0, nil
-}
-
-// decode returns what is to be stored of records: registrations that are alive, none twice. stop is the index of a record of a newer schema,
-// -1 if there is none.
-func (c *Consumer) decode(records []messagelog.Record) (batch minlog.Batch, dropped int64, stop int) {
-	now := c.Now()
-	cutoff := minlog.Cutoff(now, c.RetentionYears)
-	seen := make(map[minlog.RegistrationID]bool, len(records))
-	for i, r := range records {
-		registration, tally, err := minlog.DecodeRecord(r.Value)
-		switch {
-		case errors.Is(err, minlog.ErrNewerSchema):
-			return batch, dropped, i
-		case err != nil:
-			batch.DeadLetters = append(batch.DeadLetters, minlog.DeadLetter{Offset: r.Offset, Reason: err.Error(), Payload: r.Value, At: now})
-		case tally != nil:
-			batch.Tallies = append(batch.Tallies, *tally)
-		case !registration.Entry.To.After(cutoff) || seen[registration.ID]:
-			dropped++
-		default:
-			seen[registration.ID] = true
-			batch.Registrations = append(batch.Registrations, *registration)
-		}
-	}
-	return batch, dropped, -1
-}
-
 // gap deals with records that the log no longer keeps.
-func (c *Consumer) gap(ctx context.Context, p minlog.Partition, from int64) error {
-	oldest, err := c.oldest(ctx, p)
+func (c *Consumer) gap(ctx context.Context, p minlog.Partition) error {
+	from, err := c.position(ctx, p)
 	if err != nil {
+		return err
+	}
+	oldest, err := c.oldest(ctx, p)
+	if err != nil || oldest <= from { // a partition that is new goes on at the oldest
 		return err
 	}
 	if !c.SkipGaps {

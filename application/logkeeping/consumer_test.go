@@ -92,7 +92,7 @@ func TestConsumer(t *testing.T) {
 		assert.Len(t, h.stored(t, citizen), 1)
 		status, err := h.consumer.Status(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, []logkeeping.PartitionStatus{{Next: 1, End: 3, Lag: 2, State: logkeeping.Retrying}}, status)
+		assert.Equal(t, []logkeeping.PartitionStatus{{Topic: topic, Next: 1, End: 3, Lag: 2, State: logkeeping.Retrying}}, status)
 	})
 	t.Run("not alive and double ones are dropped", func(t *testing.T) {
 		h := newHouse(t)
@@ -102,7 +102,7 @@ func TestConsumer(t *testing.T) {
 		assert.Len(t, h.stored(t, citizen), 1)
 		status, err := h.consumer.Status(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, []logkeeping.PartitionStatus{{Next: 3, End: 3, State: logkeeping.Running, Dropped: 2}}, status)
+		assert.Equal(t, []logkeeping.PartitionStatus{{Topic: topic, Next: 3, End: 3, State: logkeeping.Running, Dropped: 2}}, status)
 	})
 	t.Run("AC-21 lost records halt", func(t *testing.T) {
 		h := newHouse(t)
@@ -133,7 +133,7 @@ func TestConsumer(t *testing.T) {
 		assert.Len(t, h.stored(t, citizen), 4)
 		status, err := h.consumer.Status(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, []logkeeping.PartitionStatus{{Next: 5, End: 5, State: logkeeping.Running, Skipped: 1}}, status)
+		assert.Equal(t, []logkeeping.PartitionStatus{{Topic: topic, Next: 5, End: 5, State: logkeeping.Running, Skipped: 1}}, status)
 	})
 	t.Run("another consumer was first", func(t *testing.T) {
 		h := newHouse(t)

@@ -11,9 +11,11 @@ import (
 
 // PartitionStatus is how far a partition was consumed. Offsets are positions in the message log.
 type PartitionStatus struct {
+	Topic     messagelog.Topic
 	Partition int
-	Next, End int64 // where the consumer goes on, and where the log ends
-	Lag       int64 // records not stored yet
+	Next, End int64  // where the consumer goes on, and where the log ends
+	Lag       int64  // records not stored yet
+	Owner     string // the instance that has it, "" if none
 	State     State
 	Dropped   int64 // registrations too old or double, since this process started
 	Skipped   int64 // records that the log had lost, since this process started
@@ -25,6 +27,12 @@ func (c *Consumer) Status(ctx context.Context) ([]PartitionStatus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bounds of %s: %w", c.Topic, err)
 	}
+	var owners map[string]string
+	if c.Leases != nil {
+		if owners, err = c.Leases.Held(ctx, c.leasePrefix(), c.Now()); err != nil {
+			return nil, fmt.Errorf("owners of %s: %w", c.Topic, err)
+		}
+	}
 	all := make([]PartitionStatus, len(bounds[c.Topic]))
 	for i, b := range bounds[c.Topic] {
 		p := minlog.Partition{Topic: c.Topic, Number: i}
@@ -35,8 +43,19 @@ func (c *Consumer) Status(ctx context.Context) ([]PartitionStatus, error) {
 		if !known {
 			next = b.First
 		}
-		all[i] = PartitionStatus{Partition: i, Next: next, End: b.End, Lag: max(0, b.End-next)}
-		c.change(p, func(g *progress) { all[i].State, all[i].Dropped, all[i].Skipped = g.state, g.dropped, g.skipped })
+		s := &all[i]
+		*s = PartitionStatus{Topic: c.Topic, Partition: i, Next: next, End: b.End, Lag: max(0, b.End-next), Owner: c.Instance}
+		c.change(p, func(g *progress) { s.State, s.Dropped, s.Skipped = g.state, g.dropped, g.skipped })
+		if c.Leases == nil {
+			continue
+		}
+		switch s.Owner = owners[c.partitionLease(i)]; s.Owner {
+		case c.Instance:
+		case "":
+			s.State = Waiting
+		default:
+			s.State = Elsewhere
+		}
 	}
 	return all, nil
 }
