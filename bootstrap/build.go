@@ -120,12 +120,17 @@ func (s *server) openStores(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, db.close)
 	db.appending, db.spec = db.units, messagelog.Spec{Partitions: 1}
-	if s.cfg.MessageLog.Driver == onKafka {
+	if s.cfg.MessageLog.Driver == onKafka && s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer, RoleConsole) {
 		cluster, err := openKafka(ctx, &s.cfg, s.log)
 		if err != nil {
 			return &ResourceError{err}
 		}
 		s.closers = append(s.closers, cluster.Close)
+		db.log, db.topics = readOnly{cluster}, cluster.Topics()
+		if s.cfg.runsAny(RoleMinLogRegistration) {
+			service := cluster.Service("minlog")
+			db.appending, db.log = service.Units(), service.MessageLog()
+		}
 		db.spec = messagelog.Spec{Partitions: kafkaPartitions, Retention: kafkaRetention}
 	}
 	if s.opt.WrapUnits != nil {

@@ -42,7 +42,7 @@ func withoutPassword(dsn string) string {
 func keys() []key {
 	return []key{
 		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API)", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
-		{path: "instance", doc: "name of this process in log file names; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
+		{path: "instance", doc: "name of this process, in log file names and as producer of Kafka: no two processes that register have the same; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 
 		{path: "http.addr", doc: "address the services listen on", field: func(c *Config) field { return (*text)(&c.HTTP.Addr) }},

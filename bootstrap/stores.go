@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -102,6 +103,16 @@ func openKafka(ctx context.Context, c *Config, log *slog.Logger) (*kafka.Cluster
 	}
 	return kafka.Open(ctx, opt)
 }
+
+// readOnly is the message log of a process that appends nothing. It has no producers: one of the same instance would put them out of work.
+type readOnly struct{ *kafka.Cluster }
+
+var _ ports.MessageLog = readOnly{}
+
+var errReadOnly = errors.New("this process appends nothing to the message log")
+
+// Append fails.
+func (readOnly) Append(context.Context, []messagelog.Record) error { return errReadOnly }
 
 // clientTLS says how a server is spoken to: whose certificates it may show, and which we show.
 func clientTLS(ca string, own KeyPair, serverName string) (*tls.Config, error) {
