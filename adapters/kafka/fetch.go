@@ -38,11 +38,12 @@ type topicPart struct {
 // reader reads partitions up to the last stable offset with fetch requests of its own. sarama's consumer does not tell of commit markers and
 // aborted records, which take offsets: a partition that ends in one would never seem to be read to its end.
 type reader struct {
-	client sarama.Client
-	conns  connections
-	ctx    context.Context // ends at close
-	cancel context.CancelFunc
-	work   sync.WaitGroup // the fetches in flight
+	client   sarama.Client
+	conns    connections
+	patience time.Duration
+	ctx      context.Context // ends at close
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // the fetches in flight
 
 	mu     sync.Mutex // guards what follows, and that no fetch begins after close
 	parked map[topicPart]*cursor
@@ -53,7 +54,7 @@ type reader struct {
 func newReader(client sarama.Client) *reader {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &reader{
-		client: client, conns: connections{config: client.Config(), idle: map[string][]*connection{}}, ctx: ctx, cancel: cancel,
+		client: client, conns: connections{config: client.Config(), idle: map[string][]*connection{}}, patience: patience, ctx: ctx, cancel: cancel,
 		parked: map[topicPart]*cursor{}, fresh: map[messagelog.Topic]time.Time{},
 	}
 }
@@ -285,7 +286,8 @@ func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.
 	}
 	wait = min(max(wait, 0), maxWait)
 	request := &sarama.FetchRequest{
-		Version: fetchVersion, MaxWaitTime: int32((wait + time.Millisecond - 1) / time.Millisecond), MinBytes: 1, MaxBytes: fetchSize,
+		Version: fetchVersion, MaxWaitTime: int32((wait + time.Millisecond - 1) / time.Millisecond), MinBytes: 1,
+		MaxBytes:  sarama.MaxResponseSize,                 // of all partitions; fetchSize is that of this one
 		Isolation: sarama.ReadCommitted, SessionEpoch: -1, // no session: each fetch says all
 	}
 	request.AddBlock(topic, number, at, fetchSize, epoch)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// patience is how long a leader is looked for, at least.
+	// patience is how long a leader is looked for, at least, and at most where nobody waits for longer.
 	patience = 5 * time.Second
 	// minPause and maxPause are the shortest and the longest one between two attempts.
 	minPause, maxPause = 20 * time.Millisecond, 500 * time.Millisecond
@@ -37,7 +37,7 @@ func (s *search) again(ctx context.Context, err error, until time.Time, topics .
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
-	if now := time.Now(); now.Sub(s.since) >= patience && !now.Before(until) {
+	if now := time.Now(); now.Sub(s.since) >= s.r.patience && !now.Before(until) {
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	if err := sleep(ctx, s.pause); err != nil {
