@@ -64,6 +64,9 @@ func TestApache(t *testing.T) {
 }
 
 func TestBrokerIsKilledAndComesBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing of a broker")
+	}
 	b := start(t, Options{})
 	createTopic(t, []string{b.Addr}, "kept")
 	require.Zero(t, send(t, []string{b.Addr}, "kept"))
@@ -79,6 +82,9 @@ func TestBrokerIsKilledAndComesBack(t *testing.T) {
 }
 
 func TestBrokerAsksForAPassword(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector sees nothing of a broker")
+	}
 	b := start(t, Options{SCRAM: map[string]string{"nsp": "right"}})
 	for _, c := range []struct {
 		password string

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 
 // Federation is the server's test federation.
 func (s *Server) Federation() devfed.Federation {
-	return devfed.Federation{Dir: filepath.Join(s.Dir, "federation")}
+	return devfed.Federation{Dir: s.federation}
 }
 
 // Token returns an identity token for audience of a citizen who logged in at the test identity provider, bound to the key of the sample portal.

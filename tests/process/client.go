@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -17,24 +16,23 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/federating"
-	"github.com/opennsp/nsp/bootstrap/devfed"
 )
 
 // Client calls a server as a sample of its test federation. It is safe for concurrent use.
 type Client struct {
-	server *Server
-	http   *http.Client
-	card   []byte
-	level  int
+	url   string
+	http  *http.Client
+	card  []byte
+	level int
 }
 
 // Client gets an ID card for the sample, such as "epj" or "laege", from the server's token service.
 func (s *Server) Client(ctx context.Context, sample string) (*Client, error) {
-	held, err := devfed.Federation{Dir: filepath.Join(s.Dir, "federation")}.Sample(sample)
+	held, err := s.Federation().Sample(sample)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{server: s, level: 3, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: time.Minute}}
+	c := &Client{url: s.URL, level: 3, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: time.Minute}}
 	credential := stsws.Credential{
 		Certificate: held.Certificate, Key: held.Key, CVR: held.Subject.CVR, CareProviderName: held.Organisation, SystemName: "Test",
 	}
@@ -61,6 +59,13 @@ func (c *Client) Level() int { return c.level }
 func (c *Client) WithCard(card []byte) *Client {
 	other := *c
 	other.card = card
+	return &other
+}
+
+// At returns a client that calls another server of the same federation.
+func (c *Client) At(url string) *Client {
+	other := *c
+	other.url = url
 	return &other
 }
 
@@ -121,7 +126,7 @@ func (c *Client) CorrelationIDs(ctx context.Context, number string) ([]string, e
 }
 
 func (c *Client) call(ctx context.Context, path, action string, message []byte) (*soap.Response, error) {
-	return (&soap.Client{URL: c.server.URL + path, HTTP: c.http}).Call(ctx, action, message)
+	return (&soap.Client{URL: c.url + path, HTTP: c.http}).Call(ctx, action, message)
 }
 
 // Entry is a registration to be sent.

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/opennsp/nsp/tests/child"
 )
 
 // Server is a running nspd serve with its own data directory.
@@ -26,9 +28,19 @@ type Server struct {
 	Admin string // of the admin listener
 	Dir   string // its data directory
 
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when the process is gone
-	log   *bytes.Buffer // read only after ended
+	federation string // folder of the test federation
+	cmd        *exec.Cmd
+	ended      chan struct{} // closed when the process is gone
+	log        *bytes.Buffer // read only after ended
+}
+
+// Options of a server.
+type Options struct {
+	Dir         string   // its data
+	Addr, Admin string   // host:port; "" = free ones
+	Federation  string   // folder of the test federation, which servers may share; "" = in Dir
+	Env         []string // further settings, such as NSPD_ROLES=minlog-lookup
+	Wrapper     []string // command that runs it, such as strace
 }
 
 // startTimeout also holds the making of the test federation's keys.
@@ -50,22 +62,36 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 
 // Start runs binary with its data in dir and returns when it is ready. wrapper, if any, is a command that runs it, such as strace.
 func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server, error) {
-	addr, err := freeAddr()
+	return Run(ctx, binary, Options{Dir: dir, Wrapper: wrapper})
+}
+
+// Run starts binary with options and returns when it is ready.
+func Run(ctx context.Context, binary string, o Options) (*Server, error) {
+	for _, addr := range []*string{&o.Addr, &o.Admin} {
+		if *addr == "" {
+			var err error
+			if *addr, err = FreeAddr(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.Federation == "" {
+		o.Federation = filepath.Join(o.Dir, "federation")
+	}
+	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddr()
-	if err != nil {
-		return nil, err
+	args := slices.Concat(o.Wrapper, []string{binary, "serve"})
+	s := &Server{
+		URL: "http://" + o.Addr, Admin: "http://" + o.Admin, Dir: o.Dir, federation: o.Federation, ended: make(chan struct{}), log: &bytes.Buffer{},
 	}
-	if binary, err = filepath.Abs(binary); err != nil {
-		return nil, err
-	}
-	args := slices.Concat(wrapper, []string{binary, "serve"})
-	s := &Server{URL: "http://" + addr, Admin: "http://" + admin, Dir: dir, ended: make(chan struct{}), log: &bytes.Buffer{}}
 	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // it is ended by Kill or Stop
-	s.cmd.Dir = dir
-	s.cmd.Env = append(os.Environ(), "NSPD_DATA_DIR="+dir, "NSPD_HTTP_ADDR="+addr, "NSPD_ADMIN_ADDR="+admin, "NSPD_SHUTDOWN_DRAIN_DELAY=0s")
+	s.cmd.Dir = o.Dir
+	s.cmd.Env = slices.Concat(os.Environ(), []string{
+		"NSPD_DATA_DIR=" + o.Dir, "NSPD_HTTP_ADDR=" + o.Addr, "NSPD_ADMIN_ADDR=" + o.Admin, "NSPD_SECURITY_FEDERATION_DIR=" + o.Federation,
+		"NSPD_SHUTDOWN_DRAIN_DELAY=0s",
+	}, o.Env)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal reaches the wrapper and the server
 	if err := s.cmd.Start(); err != nil {
@@ -81,6 +107,9 @@ func Start(ctx context.Context, binary, dir string, wrapper ...string) (*Server,
 	}
 	return s, nil
 }
+
+// Log returns what the server printed; it has ended.
+func (s *Server) Log() string { return s.log.String() }
 
 // await polls the readiness of the server.
 func (s *Server) await(ctx context.Context) error {
@@ -118,7 +147,7 @@ func (s *Server) Consumed(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		lag, err := s.lag(ctx)
-		if err != nil || lag == "0" {
+		if err != nil || lag == 0 {
 			return err
 		}
 		select {
@@ -131,27 +160,35 @@ func (s *Server) Consumed(ctx context.Context) error {
 	}
 }
 
-// lag returns the value of the metric that counts the records not stored yet.
-func (s *Server) lag(ctx context.Context) (string, error) {
+// lag returns how many records are not stored yet, by the server's metrics.
+func (s *Server) lag(ctx context.Context) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Admin+"/metrics", http.NoBody)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	defer resp.Body.Close()
 	page, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
+	sum, known := 0, false // of the partitions
 	for line := range strings.Lines(string(page)) {
 		if strings.HasPrefix(line, "nspd_messagelog_lag{") {
-			return strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), nil
+			n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
+			if err != nil {
+				return 0, err
+			}
+			sum, known = sum+int(n), true
 		}
 	}
-	return "", errors.New("no nspd_messagelog_lag among the metrics")
+	if !known {
+		return 0, errors.New("no nspd_messagelog_lag among the metrics")
+	}
+	return sum, nil
 }
 
 // Kill ends the server as a power cut would end it (SIGKILL) and returns when it is gone.
@@ -180,12 +217,8 @@ func (s *Server) PeakMemory() (int64, error) {
 	return 0, errors.New("no VmHWM in the process status")
 }
 
-// freeAddr returns an address nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+// FreeAddr returns an address nobody listens on, to which a server can come back.
+func FreeAddr() (string, error) {
+	port, err := child.FreePort()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
