@@ -60,7 +60,7 @@ func (s securityEvents) Since(ctx context.Context, since time.Time, n int) (foun
 	return found, nil
 }
 
-const purgeEvents = "DELETE FROM security_event WHERE id IN (SELECT id FROM security_event WHERE until <= ? LIMIT ?)"
+const purgeEvents = "DELETE FROM security_event WHERE id IN (SELECT id FROM security_event WHERE until <= ? LIMIT ?) AND until <= ?"
 
 func (s securityEvents) Purge(ctx context.Context, now time.Time, n int) (done bool, err error) {
 	return s.db.purge(ctx, purgeEvents, now, n)

@@ -43,7 +43,10 @@ func (s session) grants(ctx context.Context) (all []trust.Grant, err error) {
 
 // Update writes the rows that edit changed. That two grants without end are not one organisation's same right, an index sees to.
 func (s grants) Update(ctx context.Context, edit func([]trust.Grant) ([]trust.Grant, error)) error {
-	return s.db.write(ctx, func(t *tx) error {
+	return s.db.edit(ctx, func(t *tx) error {
+		if err := t.db.lock(t, "security_grant"); err != nil {
+			return fmt.Errorf("lock grants: %w", err)
+		}
 		old, err := t.grants(t.ctx)
 		if err != nil {
 			return fmt.Errorf("read grants: %w", err)

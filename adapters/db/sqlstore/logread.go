@@ -14,7 +14,7 @@ import (
 // defaultBatch is how many records a batch holds where the reader names no number.
 const defaultBatch = 1000
 
-// Read reads what is committed, and waits at the end for the next commit in this process: no other one uses the file.
+// Read reads what is committed, and waits at the end for the next commit: of one in this process it is told, for those of others it looks.
 func (l messageLog) Read(ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions,
 ) iter.Seq2[messagelog.Batch, error] {
 	return func(yield func(messagelog.Batch, error) bool) {
@@ -36,6 +36,12 @@ func (l messageLog) Read(ctx context.Context, t messagelog.Topic, part int, from
 func (l messageLog) next(ctx context.Context, where place, from, to int64, opt messagelog.ReadOptions) (messagelog.Batch, error) {
 	timeout := time.NewTimer(opt.Timeout)
 	defer timeout.Stop()
+	var poll <-chan time.Time
+	if every := l.db.logPoll(); every > 0 {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		poll = ticker.C
+	}
 	for {
 		grown, leave := l.db.grown.of(where) // before the query, so that no commit is missed
 		batch, err := l.at(ctx, where, from, to, opt.MaxRecords)
@@ -45,6 +51,8 @@ func (l messageLog) next(ctx context.Context, where place, from, to int64, opt m
 		}
 		select {
 		case <-grown:
+			leave()
+		case <-poll:
 			leave()
 		case <-timeout.C:
 			leave()

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -8,12 +9,15 @@ import (
 	"fmt"
 	"slices"
 
+	"gorm.io/gorm/clause"
+
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 )
 
 // messageLog is the message log in tables of the store. The position after the last record of a partition is raised within the transaction
-// that appends, and one transaction writes at a time: the order of commits is the order of offsets, and offsets have no gaps.
+// that appends, and no other one appends to the partition before that ends: the order of commits is the order of offsets, and offsets have no
+// gaps.
 type messageLog struct{ db *DB }
 
 var _ ports.MessageLog = messageLog{}
@@ -39,7 +43,18 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 	if len(recs) == 0 {
 		return ctx.Err()
 	}
-	err := l.db.write(ctx, func(t *tx) error { return t.append(recs) })
+	err := l.db.write(ctx, func(t *tx) error {
+		grown, err := l.db.append(t, recs)
+		if err != nil {
+			return err
+		}
+		t.onCommit = append(t.onCommit, func() {
+			for _, where := range grown {
+				l.db.grown.wake(where)
+			}
+		})
+		return nil
+	})
 	var commit *ports.CommitError
 	switch {
 	case errors.As(err, &commit) && commit.Unknown:
@@ -50,53 +65,109 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 	return nil
 }
 
-func (t *tx) append(recs []messagelog.Record) error {
-	var topics []messagelog.Topic
+// append inserts the records and raises the positions of their partitions, which nobody else changes meanwhile.
+func (*sqliteEngine) append(t *tx, recs []messagelog.Record) (grown []place, err error) {
+	partitions, err := t.partitions(t.ctx, topicsOf(recs))
+	if err != nil {
+		return nil, err
+	}
+	insert := inserter{tx: t, into: "log_record (topic, part, off, appended_at, key, headers, value)", columns: 7}
+	now := t.db.now().UnixMicro()
+	var headers headerText
+	for i := range recs {
+		r := &recs[i]
+		of := partitions[r.Topic]
+		if of == nil {
+			return nil, messagelog.ErrNoTopic
+		}
+		p := &of[messagelog.PartitionOf(r.Key, len(of))]
+		text, err := headers.of(r.Headers)
+		if err != nil {
+			return nil, err
+		}
+		if err := insert.row(string(p.Topic), int64(p.Part), p.NextOff, now, r.Key, text, r.Value); err != nil {
+			return nil, err
+		}
+		p.NextOff++
+		if where := (place{p.Topic, p.Part}); !slices.Contains(grown, where) {
+			grown = append(grown, where)
+		}
+	}
+	if err := insert.flush(); err != nil {
+		return nil, err
+	}
+	for _, where := range grown {
+		p := partitions[where.Topic][where.Part]
+		if _, err := t.exec(t.ctx, "UPDATE log_partition SET next_off = ? WHERE topic = ? AND part = ?", p.NextOff, string(p.Topic), p.Part); err != nil {
+			return nil, err
+		}
+	}
+	return grown, nil
+}
+
+// appendRecords raises the position of a partition, of which it holds the row to the end of the transaction, and inserts records from there on.
+const appendRecords = `WITH grown AS (UPDATE log_partition SET next_off = next_off + ? WHERE topic = ? AND part = ? RETURNING topic, part, next_off)
+	INSERT INTO log_record (topic, part, off, appended_at, key, headers, value)
+	SELECT grown.topic, grown.part, grown.next_off - ?::bigint + r.n - 1, ?::bigint, r.key, r.headers, r.value
+	FROM grown, unnest(?::bytea[], ?::text[], ?::bytea[]) WITH ORDINALITY AS r (key, headers, value, n)`
+
+// append takes the partitions in their order, so that two that append to the same ones do not wait for each other.
+func (*postgresEngine) append(t *tx, recs []messagelog.Record) (grown []place, err error) {
+	type columns struct {
+		keys, values [][]byte
+		headers      []any
+	}
+	partitions := map[messagelog.Topic]int{}
+	err = t.query(t.ctx, func(rows *sql.Rows) error {
+		var topic messagelog.Topic
+		var n int
+		err := rows.Scan(&topic, &n)
+		partitions[topic] = n
+		return err
+	}, "SELECT topic, count(*) FROM log_partition WHERE topic = ANY (?) GROUP BY topic", topicsOf(recs))
+	if err != nil {
+		return nil, err
+	}
+	var headers headerText
+	batches := map[place]*columns{}
+	for i := range recs {
+		r := &recs[i]
+		if partitions[r.Topic] == 0 {
+			return nil, messagelog.ErrNoTopic
+		}
+		where := place{r.Topic, messagelog.PartitionOf(r.Key, partitions[r.Topic])}
+		batch := batches[where]
+		if batch == nil {
+			batch = &columns{}
+			batches[where] = batch
+			grown = append(grown, where)
+		}
+		text, err := headers.of(r.Headers)
+		if err != nil {
+			return nil, err
+		}
+		batch.keys, batch.headers, batch.values = append(batch.keys, r.Key), append(batch.headers, text), append(batch.values, r.Value)
+	}
+	slices.SortFunc(grown, func(a, b place) int { return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Part, b.Part)) })
+	now := t.db.now().UnixMicro()
+	for _, where := range grown {
+		batch := batches[where]
+		n := len(batch.keys)
+		if _, err := t.exec(t.ctx, appendRecords, n, string(where.Topic), where.Part, n, now, batch.keys, batch.headers, batch.values); err != nil {
+			return nil, err
+		}
+	}
+	return grown, nil
+}
+
+// topicsOf returns each topic once.
+func topicsOf(recs []messagelog.Record) (topics []messagelog.Topic) {
 	for i := range recs {
 		if !slices.Contains(topics, recs[i].Topic) {
 			topics = append(topics, recs[i].Topic)
 		}
 	}
-	partitions, err := t.partitions(t.ctx, topics)
-	if err != nil {
-		return err
-	}
-	insert := inserter{tx: t, into: "log_record (topic, part, off, appended_at, key, headers, value)", columns: 7}
-	now := t.db.now().UnixMicro()
-	var headers headerText
-	touched := map[place]bool{}
-	for i := range recs {
-		r := &recs[i]
-		of := partitions[r.Topic]
-		if of == nil {
-			return messagelog.ErrNoTopic
-		}
-		p := &of[messagelog.PartitionOf(r.Key, len(of))]
-		text, err := headers.of(r.Headers)
-		if err != nil {
-			return err
-		}
-		if err := insert.row(string(p.Topic), int64(p.Part), p.NextOff, now, r.Key, text, r.Value); err != nil {
-			return err
-		}
-		p.NextOff++
-		touched[place{p.Topic, p.Part}] = true
-	}
-	if err := insert.flush(); err != nil {
-		return err
-	}
-	for where := range touched {
-		p := partitions[where.Topic][where.Part]
-		if _, err := t.exec(t.ctx, "UPDATE log_partition SET next_off = ? WHERE topic = ? AND part = ?", p.NextOff, string(p.Topic), p.Part); err != nil {
-			return err
-		}
-	}
-	t.onCommit = append(t.onCommit, func() {
-		for where := range touched {
-			t.db.grown.wake(where)
-		}
-	})
-	return nil
+	return topics
 }
 
 // partitions returns the rows of the topics that are there, in the order of their partitions.
@@ -186,7 +257,12 @@ func (a topicAdmin) CreateTopic(ctx context.Context, t messagelog.Topic, spec me
 		if there[t] != nil {
 			return messagelog.ErrExists
 		}
-		return tx.makePartitions(t, 0, spec.Partitions)
+		if err := tx.makePartitions(t, 0, spec.Partitions); errors.Is(translate(err), errDuplicate) {
+			return messagelog.ErrExists // another process made it meanwhile
+		} else if err != nil {
+			return err
+		}
+		return nil
 	})
 }
 
@@ -200,12 +276,12 @@ func (a topicAdmin) GrowTopic(ctx context.Context, t messagelog.Topic, partition
 		if there[t] == nil {
 			return messagelog.ErrNoTopic
 		}
-		return tx.makePartitions(t, len(there[t]), partitions)
+		return tx.makePartitions(t, len(there[t]), partitions, clause.OnConflict{DoNothing: true})
 	})
 }
 
-// makePartitions inserts the empty partitions from..to.
-func (t *tx) makePartitions(topic messagelog.Topic, from, to int) error {
+// makePartitions inserts the empty partitions from..to, with which may go on where one is there already.
+func (t *tx) makePartitions(topic messagelog.Topic, from, to int, with ...clause.Expression) error {
 	var rows []logPartition
 	for i := from; i < to; i++ {
 		rows = append(rows, logPartition{Topic: topic, Part: i})
@@ -213,7 +289,7 @@ func (t *tx) makePartitions(topic messagelog.Topic, from, to int) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return t.orm.WithContext(t.ctx).CreateInBatches(rows, chunk).Error
+	return t.orm.WithContext(t.ctx).Clauses(with...).CreateInBatches(rows, chunk).Error
 }
 
 // Topics counts the partitions of every topic.
@@ -250,10 +326,10 @@ func (a topicAdmin) Trim(ctx context.Context, t messagelog.Topic, part int, befo
 			if step <= p.FirstOff {
 				return nil
 			}
-			if _, err := tx.exec(tx.ctx, "UPDATE log_partition SET first_off = ? WHERE topic = ? AND part = ?", step, string(t), part); err != nil {
+			if _, err := tx.exec(tx.ctx, "DELETE FROM log_record WHERE topic = ? AND part = ? AND off < ?", string(t), part, step); err != nil {
 				return err
 			}
-			_, err = tx.exec(tx.ctx, "DELETE FROM log_record WHERE topic = ? AND part = ? AND off < ?", string(t), part, step)
+			_, err = tx.exec(tx.ctx, "UPDATE log_partition SET first_off = ? WHERE topic = ? AND part = ? AND first_off < ?", step, string(t), part, step)
 			return err
 		})
 		if err != nil {

@@ -139,16 +139,16 @@ func (s replies) Drop(ctx context.Context, claim ports.ReplyClaim) error {
 	return nil
 }
 
-const purgeReplies = "DELETE FROM security_reply WHERE key_hash IN (SELECT key_hash FROM security_reply WHERE until <= ? LIMIT ?)"
+const purgeReplies = "DELETE FROM security_reply WHERE key_hash IN (SELECT key_hash FROM security_reply WHERE until <= ? LIMIT ?) AND until <= ?"
 
 // Purge deletes claims that are past their until too.
 func (s replies) Purge(ctx context.Context, now time.Time, n int) (done bool, err error) {
 	return s.db.purge(ctx, purgeReplies, now, n)
 }
 
-// purge runs a statement that deletes at most n rows whose until is at or before now.
+// purge runs a statement that deletes at most n rows whose until is at or before now, also when it comes to a row that was changed meanwhile.
 func (db *DB) purge(ctx context.Context, text string, now time.Time, n int) (done bool, err error) {
-	deleted, err := db.once(ctx, text, now.UnixMicro(), n)
+	deleted, err := db.once(ctx, text, now.UnixMicro(), n, now.UnixMicro())
 	if err != nil {
 		return false, fmt.Errorf("purge: %w", err)
 	}

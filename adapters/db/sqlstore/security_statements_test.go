@@ -115,10 +115,10 @@ func TestSecurityPlans(t *testing.T) {
 		{"SA-55 find a session", findSession, []any{[]byte{1}, 1}, "SEARCH security_session USING INDEX sqlite_autoindex_security_session_1 (token_hash=?)"},
 		{"delete a session", deleteSession, []any{[]byte{1}}, "SEARCH security_session USING INDEX sqlite_autoindex_security_session_1 (token_hash=?)"},
 		{"find events", findEvents, []any{1, 10}, "SEARCH security_event USING INDEX security_event_at (at>?)"},
-		{"purge replies", purgeReplies, []any{1, 10}, "SEARCH security_reply USING INDEX security_reply_until (until<?)"},
-		{"purge message ids", purgeSeen, []any{1, 10}, "SEARCH security_seen USING COVERING INDEX security_seen_until (until<?)"},
-		{"purge sessions", purgeSessions, []any{1, 10}, "SEARCH security_session USING INDEX security_session_until (until<?)"},
-		{"purge events", purgeEvents, []any{1, 10}, "SEARCH security_event USING COVERING INDEX security_event_until (until<?)"},
+		{"purge replies", purgeReplies, []any{1, 10, 1}, "SEARCH security_reply USING INDEX security_reply_until (until<?)"},
+		{"purge message ids", purgeSeen, []any{1, 10, 1}, "SEARCH security_seen USING COVERING INDEX security_seen_until (until<?)"},
+		{"purge sessions", purgeSessions, []any{1, 10, 1}, "SEARCH security_session USING INDEX security_session_until (until<?)"},
+		{"purge events", purgeEvents, []any{1, 10, 1}, "SEARCH security_event USING COVERING INDEX security_event_until (until<?)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := plan(t, db, c.text, c.args...)
@@ -148,13 +148,13 @@ func TestUnsynced(t *testing.T) {
 		levels := []string{}
 		db.observe = func(statement string) {
 			if strings.HasPrefix(statement, "INSERT INTO security") || strings.HasPrefix(statement, "DELETE FROM security") {
-				levels = append(levels, pragma(t, db.writing, "synchronous"))
+				levels = append(levels, pragma(t, lite(db).writing, "synchronous"))
 			}
 		}
 		claim := begun(t, db, 1)
-		assert.Equal(t, "2", pragma(t, db.writing, "synchronous"))
+		assert.Equal(t, "2", pragma(t, lite(db).writing, "synchronous"))
 		require.NoError(t, db.Replies().Drop(ctx, claim))
-		assert.Equal(t, "2", pragma(t, db.writing, "synchronous"))
+		assert.Equal(t, "2", pragma(t, lite(db).writing, "synchronous"))
 		require.NoError(t, db.Seen().Mark(ctx, hash(1), "m-1", time.Now().Add(time.Hour)))
 		assert.Equal(t, []string{"1", "1", "2"}, levels, "Begin, Drop, and Mark, which is to outlast a loss of power")
 	})
@@ -163,7 +163,7 @@ func TestUnsynced(t *testing.T) {
 		db := opened(t)
 		_, err := db.unsynced(ctx, "INSERT INTO security_seen (signer) VALUES (1)")
 		require.Error(t, err)
-		assert.Equal(t, "2", pragma(t, db.writing, "synchronous"))
+		assert.Equal(t, "2", pragma(t, lite(db).writing, "synchronous"))
 		begun(t, db, 1)
 	})
 

@@ -25,7 +25,7 @@ func openedBy(t *testing.T, now func() time.Time, handles int) []*DB {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, dbs[i].Close()) })
 		if handles > 1 { // one waits for the other no longer than a case has patience
-			_, err := dbs[i].conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 1000")
+			_, err := lite(dbs[i]).conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 1000")
 			require.NoError(t, err)
 		}
 	}
@@ -46,6 +46,8 @@ func TestReplies(t *testing.T)        { portstest.ReplyStore(t, sharedBy(1, (*DB
 func TestSeen(t *testing.T)           { portstest.SeenStore(t, sharedBy(1, (*DB).Seen)) }
 func TestGrants(t *testing.T)         { portstest.GrantStore(t, sharedBy(1, (*DB).Grants)) }
 func TestSessions(t *testing.T)       { portstest.SessionStore(t, sharedBy(1, (*DB).Sessions)) }
+func TestLeases(t *testing.T)         { portstest.Leases(t, sharedBy(1, (*DB).Leases)) }
+func TestJobRuns(t *testing.T)        { portstest.JobRuns(t, sharedBy(1, (*DB).JobRuns)) }
 func TestSecurityEvents(t *testing.T) { portstest.SecurityEvents(t, sharedBy(1, (*DB).SecurityEvents)) }
 
 // Two handles know nothing of each other but what is in the file: as for two processes, who waits is not woken.
@@ -55,5 +57,6 @@ func TestSharedFile(t *testing.T) {
 	}
 	t.Run("replies", func(t *testing.T) { portstest.ReplyStore(t, sharedBy(2, (*DB).Replies)) })
 	t.Run("seen", func(t *testing.T) { portstest.SeenStore(t, sharedBy(2, (*DB).Seen)) })
+	t.Run("leases", func(t *testing.T) { portstest.Leases(t, sharedBy(2, (*DB).Leases)) })
 	t.Run("grants", func(t *testing.T) { portstest.GrantStore(t, sharedBy(2, (*DB).Grants)) })
 }

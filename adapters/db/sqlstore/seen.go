@@ -30,7 +30,7 @@ func (s seen) Mark(ctx context.Context, signer [32]byte, id string, until time.T
 	return nil
 }
 
-const purgeSeen = "DELETE FROM security_seen WHERE (signer, id_hash) IN (SELECT signer, id_hash FROM security_seen WHERE until <= ? LIMIT ?)"
+const purgeSeen = "DELETE FROM security_seen WHERE (signer, id_hash) IN (SELECT signer, id_hash FROM security_seen WHERE until <= ? LIMIT ?) AND until <= ?"
 
 func (s seen) Purge(ctx context.Context, now time.Time, n int) (done bool, err error) {
 	return s.db.purge(ctx, purgeSeen, now, n)

@@ -12,22 +12,25 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// session runs statements on one connection or one pool. Statements of hot paths are kept prepared: their texts are a closed set.
+// session runs statements on one connection or one pool.
 type session struct {
 	db    *DB
 	pool  gorm.ConnPool
 	orm   *gorm.DB
-	stmts *statements
+	stmts *statements // nil where the driver by itself keeps prepared what it was given
+	// steady: a caller that goes away does not interrupt a query, which would end the transaction.
+	steady bool
 }
 
+// statements are kept prepared. Their texts are a closed set. The zero value is ready for use.
 type statements struct {
 	mu     sync.Mutex
 	byText map[string]*sql.Stmt
 }
 
 func (db *DB) session(pool gorm.ConnPool) (session, error) {
-	orm, err := gorm.Open(dialector(pool), &gorm.Config{SkipDefaultTransaction: true, Logger: tracer{db}})
-	return session{db: db, pool: pool, orm: orm, stmts: &statements{byText: map[string]*sql.Stmt{}}}, err
+	orm, err := gorm.Open(db.dialector(cleanPool{pool, db}), &gorm.Config{SkipDefaultTransaction: true, Logger: tracer{db}})
+	return session{db: db, pool: pool, orm: orm}, err
 }
 
 func (s session) close() error {
@@ -46,7 +49,6 @@ func (s session) close() error {
 
 // prepared returns the statement of text, prepared once.
 func (s session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
-	s.db.seen(text)
 	s.stmts.mu.Lock()
 	defer s.stmts.mu.Unlock()
 	if stmt := s.stmts.byText[text]; stmt != nil {
@@ -54,20 +56,51 @@ func (s session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	stmt, err := s.pool.PrepareContext(ctx, text)
 	if err == nil {
+		if s.stmts.byText == nil {
+			s.stmts.byText = map[string]*sql.Stmt{}
+		}
 		s.stmts.byText[text] = stmt
 	}
 	return stmt, err
 }
 
-// query calls row for each row of a prepared query.
-func (s session) query(ctx context.Context, row func(*sql.Rows) error, text string, args ...any) error {
+func (s session) rows(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	s.db.seen(text)
+	if s.stmts == nil {
+		return s.pool.QueryContext(ctx, s.db.bind(text), args...)
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (s session) result(ctx context.Context, text string, args []any) (sql.Result, error) {
+	s.db.seen(text)
+	if s.stmts == nil {
+		return s.pool.ExecContext(ctx, s.db.bind(text), args...)
+	}
+	stmt, err := s.prepared(ctx, text)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+// query calls row for each row of a query.
+func (s session) query(ctx context.Context, row func(*sql.Rows) error, text string, args ...any) error {
+	if s.steady {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		steady, cancel := s.db.control(ctx)
+		defer cancel()
+		ctx = steady
+	}
+	rows, err := s.rows(ctx, text, args)
+	if err != nil {
+		return s.db.clean(ctx, err)
 	}
 	defer func() { _ = rows.Close() }() // what went wrong is in Err
 	for rows.Next() {
@@ -75,20 +108,32 @@ func (s session) query(ctx context.Context, row func(*sql.Rows) error, text stri
 			return err
 		}
 	}
-	return rows.Err()
+	return s.db.clean(ctx, rows.Err())
 }
 
-// exec runs a prepared statement and returns how many rows it changed.
+// exec runs a statement and returns how many rows it changed.
 func (s session) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	stmt, err := s.prepared(ctx, text)
+	result, err := s.result(ctx, text, args)
 	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
+		return 0, s.db.clean(ctx, err)
 	}
 	return result.RowsAffected()
+}
+
+// cleanPool is what gorm uses of a pool, with errors that hold no values.
+type cleanPool struct {
+	gorm.ConnPool
+	engine engine
+}
+
+func (p cleanPool) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	result, err := p.ConnPool.ExecContext(ctx, text, args...)
+	return result, p.engine.clean(ctx, err)
+}
+
+func (p cleanPool) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	rows, err := p.ConnPool.QueryContext(ctx, text, args...)
+	return rows, p.engine.clean(ctx, err)
 }
 
 // chunk is how many rows one statement inserts. More are not faster on SQLite, and the statement stays small.

@@ -66,7 +66,7 @@ func (s sessions) Delete(ctx context.Context, token [32]byte) error {
 	return nil
 }
 
-const purgeSessions = "DELETE FROM security_session WHERE token_hash IN (SELECT token_hash FROM security_session WHERE until <= ? LIMIT ?)"
+const purgeSessions = "DELETE FROM security_session WHERE token_hash IN (SELECT token_hash FROM security_session WHERE until <= ? LIMIT ?) AND until <= ?"
 
 func (s sessions) Purge(ctx context.Context, now time.Time, n int) (done bool, err error) {
 	return s.db.purge(ctx, purgeSessions, now, n)

@@ -34,6 +34,9 @@ var empty = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path) //nolint:gosec // our own folder
 })
 
+// lite is the engine of an SQLite database.
+func lite(db *DB) *sqliteEngine { return db.engine.(*sqliteEngine) }
+
 func opened(t testing.TB) *DB {
 	t.Helper()
 	file, err := empty()

@@ -94,7 +94,7 @@ func TestStatementsPerCall(t *testing.T) {
 // plan tells how SQLite would carry the statement out, a line for each step.
 func plan(t *testing.T, db *DB, text string, args ...any) string {
 	t.Helper()
-	rows, err := db.readers.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+text, args...)
+	rows, err := lite(db).readers.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+text, args...)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()
 	var steps []string

@@ -1,10 +1,9 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
+	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/opennsp/nsp/ports"
 )
@@ -59,55 +58,27 @@ func (u *unit) end() {
 	}
 }
 
-// tx is the transaction that writes; there is one at a time.
+// tx is a transaction that writes. One goroutine uses it at a time.
 type tx struct {
 	session
-	ctx      context.Context // of its statements: a caller that goes away does not interrupt one, which would end the transaction
+	reading  session         // within it
+	conn     *sql.Conn       // of its own; nil with SQLite
+	ctx      context.Context // of the statements of the write that runs
 	broken   error           // why it can only be rolled back
 	onCommit []func()
 }
 
-// takeTurn waits until the caller may write; who got the turn gives it back.
-func (db *DB) takeTurn(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case db.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if err := cmp.Or(db.unsafe, db.files.present()); err != nil {
-		<-db.turn
-		return err
-	}
-	return nil
-}
-
-// begin waits for its turn and opens a transaction.
-func (db *DB) begin(ctx context.Context) (*tx, error) {
-	if err := db.takeTurn(ctx); err != nil {
-		return nil, err
-	}
-	t := &tx{session: db.writing, ctx: context.WithoutCancel(ctx)}
-	if _, err := t.exec(t.ctx, "BEGIN IMMEDIATE"); err != nil {
-		t.rollback()
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	return t, nil
-}
-
 // commit returns a *ports.CommitError where it fails.
 func (t *tx) commit() error {
-	defer func() { <-t.db.turn }()
-	err := t.broken
+	err, unknown := t.broken, false
 	if err == nil {
-		_, err = t.exec(t.ctx, "COMMIT")
+		unknown, err = t.db.engine.commit(t)
 	}
 	if err != nil {
-		_, _ = t.exec(t.ctx, "ROLLBACK") // fails where SQLite has done so already
-		return &ports.CommitError{Err: translate(err), Unknown: outcomeUnknown(err)}
+		t.rollback()
+		return &ports.CommitError{Err: translate(err), Unknown: unknown}
 	}
+	defer t.db.release(t)
 	for _, f := range t.onCommit {
 		f()
 	}
@@ -115,8 +86,16 @@ func (t *tx) commit() error {
 }
 
 func (t *tx) rollback() {
-	_, _ = t.exec(t.ctx, "ROLLBACK") // fails where SQLite has done so already
-	<-t.db.turn
+	defer t.db.release(t)
+	_ = t.control("ROLLBACK") // fails where the database has done so already
+}
+
+// control runs a statement that begins or ends what others are part of.
+func (t *tx) control(text string) error {
+	ctx, cancel := t.db.engine.control(t.ctx)
+	defer cancel()
+	_, err := t.exec(ctx, text)
+	return err
 }
 
 // write runs f in the transaction of the unit of work in ctx, or in one of its own. If f fails, what it did is taken back.
@@ -131,6 +110,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		u.tx.ctx = db.statements(ctx)
 		return translate(u.tx.nested(f))
 	}
 	t, err := db.opened(ctx, f)
@@ -141,9 +121,22 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) error {
 	return nil
 }
 
+// maxReruns is how often an edit runs again.
+const maxReruns = 3
+
+// edit is write for an Update: f runs again where another transaction got in between.
+func (db *DB) edit(ctx context.Context, f func(*tx) error) error {
+	for rerun := 0; ; rerun++ {
+		err := db.write(ctx, f)
+		if rerun == maxReruns || !collided(err) {
+			return err
+		}
+	}
+}
+
 // alone runs f in a transaction of its own, whether ctx carries a unit of work or not.
 func (db *DB) alone(ctx context.Context, f func(*tx) error) error {
-	if db.holdsTurn(ctx) {
+	if db.hasWritten(ctx) {
 		return errHeld
 	}
 	t, err := db.opened(ctx, f)
@@ -175,24 +168,19 @@ func (db *DB) opened(ctx context.Context, f func(*tx) error) (*tx, error) {
 // once runs a statement that is a transaction of its own, whether ctx carries a unit of work or not, and returns how many rows it changed.
 // It is on the disk when once returns.
 func (db *DB) once(ctx context.Context, text string, args ...any) (int64, error) {
-	return db.autocommit(ctx, session.exec, text, args...)
+	return db.apart(ctx, true, text, args...)
 }
 
 // unsynced is once for what a loss of power may take back: it is on the disk with the next commit that is.
 func (db *DB) unsynced(ctx context.Context, text string, args ...any) (int64, error) {
-	return db.autocommit(ctx, session.execUnsynced, text, args...)
+	return db.apart(ctx, false, text, args...)
 }
 
-func (db *DB) autocommit(ctx context.Context, exec func(session, context.Context, string, ...any) (int64, error), text string, args ...any,
-) (int64, error) {
-	if db.holdsTurn(ctx) {
+func (db *DB) apart(ctx context.Context, synced bool, text string, args ...any) (int64, error) {
+	if db.hasWritten(ctx) {
 		return 0, errHeld
 	}
-	if err := db.takeTurn(ctx); err != nil {
-		return 0, err
-	}
-	defer func() { <-db.turn }()
-	changed, err := exec(db.writing, context.WithoutCancel(ctx), text, args...)
+	changed, err := db.autocommit(ctx, synced, text, args...)
 	return changed, translate(err)
 }
 
@@ -221,12 +209,14 @@ func (db *DB) one(ctx context.Context, onCommit func(), text string, args ...any
 	case u.tx.broken != nil:
 		return 0, u.tx.broken
 	}
+	u.tx.ctx = db.statements(ctx)
 	u.tx.broken = run(u.tx)
 	return changed, translate(u.tx.broken)
 }
 
-// holdsTurn tells whether the unit of work in ctx has written: another transaction of the same call would wait for it forever.
-func (db *DB) holdsTurn(ctx context.Context) bool {
+// hasWritten tells whether the unit of work in ctx has written: another transaction of the same call might wait for it forever, for its turn, for
+// a lock or for a connection.
+func (db *DB) hasWritten(ctx context.Context) bool {
 	u, ok := ctx.Value(unitKey{db}).(*unit)
 	return ok && u.tx != nil
 }
@@ -236,19 +226,18 @@ func (t *tx) nested(f func(*tx) error) error {
 	if t.broken != nil {
 		return t.broken
 	}
-	if _, err := t.exec(t.ctx, "SAVEPOINT store"); err != nil {
+	if err := t.control("SAVEPOINT store"); err != nil {
+		t.broken = err
 		return err
 	}
 	onCommit := len(t.onCommit)
 	if err := f(t); err != nil {
 		t.onCommit = t.onCommit[:onCommit]
-		if _, back := t.exec(t.ctx, "ROLLBACK TO store"); back != nil {
-			t.broken = err // SQLite has rolled back the whole transaction, as it may when the disk is full
+		if back := t.control("ROLLBACK TO store"); back != nil {
+			t.broken = err // the whole transaction is gone, as with SQLite when the disk is full, or with the connection
 			return err
 		}
-		_, released := t.exec(t.ctx, "RELEASE store")
-		return errors.Join(err, released)
+		return errors.Join(err, t.control("RELEASE store"))
 	}
-	_, err := t.exec(t.ctx, "RELEASE store")
-	return err
+	return t.control("RELEASE store")
 }
