@@ -74,6 +74,7 @@ type server struct {
 	opt Options
 
 	log        *slog.Logger
+	holder     string // of leases: this process alone, also where others have the same instance
 	stores     stores
 	audit      ports.AuditLog
 	auditFile  *auditlog.File // nil where the audit log is a stream
@@ -102,6 +103,7 @@ type server struct {
 // Run builds the server of cfg, which Load made, and serves until ctx ends; then it stops in order. A nil error is a clean end.
 func Run(ctx context.Context, cfg Config, opt Options) error {
 	s := &server{cfg: cfg, opt: opt.complete()}
+	s.holder = s.cfg.Instance + "/" + uuid.NewString()
 	err := s.build(context.WithoutCancel(ctx))
 	if err == nil {
 		err = s.serve(ctx)

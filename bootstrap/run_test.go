@@ -187,7 +187,7 @@ func TestRunServes(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, 3, strings.Count(string(access), "\n"), "the message and the two other methods")
 
-			again := startServer(t, testConfig(t, dir, Setting{Key: "store.driver", Value: driver}), Options{})
+			again := startServer(t, testConfig(t, dir, more...), Options{})
 			require.NoError(t, again.stop())
 		})
 	}

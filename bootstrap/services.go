@@ -95,6 +95,7 @@ func (s *server) consumer(topic messagelog.Topic) *logkeeping.Consumer {
 		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic, Spec: s.stores.spec,
 		Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
 		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
+		Leases: s.stores.leases, Instance: s.holder, Lease: c.Consumer.Lease,
 	}
 }
 

@@ -49,9 +49,9 @@ func drivers() []string { return []string{"sqlite", "postgres", "memory"} }
 
 // sqlOptions say which SQL database the configuration names.
 func (c *Config) sqlOptions(now func() time.Time, log *slog.Logger) sqlstore.Options {
-	opt := sqlstore.Options{MaxConns: c.Store.MaxConns, Now: now, Log: log}
+	opt := sqlstore.Options{MaxConns: c.Store.MaxConns, NoMigrate: !c.Store.Migrate, Now: now, Log: log}
 	if c.Store.Driver == "postgres" {
-		opt.Path = c.Store.DSN
+		opt.DSN = c.Store.DSN
 	} else {
 		opt.Path = c.Store.DSN
 	}
@@ -64,7 +64,8 @@ func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Log
 		return stores{}, err
 	}
 	return stores{
-		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
+		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
 		ping: db.Ping, close: db.Close,
 	}, nil
 }
