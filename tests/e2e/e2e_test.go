@@ -9,13 +9,20 @@ import (
 	"github.com/opennsp/nsp/tests/nsptest"
 )
 
-// onEveryStore runs f against a server of its own on each store.
+// onEveryStore runs f against a server of its own on each store; PostgreSQL with the message log on Kafka.
 func onEveryStore(t *testing.T, o nsptest.Options, f func(t *testing.T, s *nsptest.Server)) {
 	t.Helper()
-	for _, store := range []string{"memory", "sqlite"} {
-		t.Run(store, func(t *testing.T) {
+	for _, store := range []string{"memory", "sqlite", "postgres"} {
+		name := store
+		if store == "postgres" {
+			name = "postgres+kafka"
+		}
+		t.Run(name, func(t *testing.T) {
 			o := o
 			o.Store = store
+			if store == "postgres" {
+				o.Kafka = nsptest.Kafka(t)
+			}
 			f(t, nsptest.Start(t, o))
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -208,44 +209,60 @@ func TestDeadLetter(t *testing.T) {
 }
 
 func TestConcurrentRegistration(t *testing.T) {
-	t.Run("AC-18 50 clients, 20 bulks each, two consumers", func(t *testing.T) {
-		const clients, entries = 50, 100
-		bulks := 20
-		if testing.Short() { // under the race detector
-			bulks = 2
-		}
-		s := nsptest.Start(t, nsptest.Options{Store: "sqlite", Set: map[string]string{"minlog.append_timeout": "2m", "http.call_timeout": "3m"}})
-		second := s.SecondConsumer(t)
-		epj := s.System(cvr)
-		failures := make(chan string, clients)
-		for c := range clients {
-			go func() {
-				for b := range bulks {
-					batch := make([]entry, entries)
-					for i := range batch {
-						batch[i] = entry{sequence: fmt.Sprintf("%d-%d-%d", c, b, i), person: fmt.Sprintf("010101%04d", c+1)}
-					}
-					answer := epj.Call(t, register, bulk(batch...))
-					if added := answer.All(t, "NumberAdded"); len(added) != 1 || added[0] != fmt.Sprint(entries) {
-						failures <- string(answer.Body)
-						return
-					}
-				}
-				failures <- ""
-			}()
-		}
-		for range clients {
-			require.Empty(t, <-failures)
-		}
-		s.Consumed(t)
-		second()
-		total := 0
-		for c := range clients {
-			total += len(stored(t, s, minlog.Key(fmt.Sprintf("CPR:010101%04d", c+1))))
-		}
-		assert.Equal(t, clients*bulks*entries, total)
-		assert.EqualValues(t, clients*bulks*entries, reported(t, s))
+	set := map[string]string{"minlog.append_timeout": "2m", "http.call_timeout": "3m"}
+	t.Run("AC-18 SQLite, two consumers", func(t *testing.T) {
+		s := nsptest.Start(t, nsptest.Options{Store: "sqlite", Set: set})
+		stop := s.SecondConsumer(t)
+		registeredAtOnce(t, s, s)
+		stop()
 	})
+	t.Run("AC-18 PostgreSQL and Kafka, two servers, one with a second consumer", func(t *testing.T) {
+		both := maps.Clone(set)
+		both["store.dsn"] = nsptest.Postgres(t)
+		o := nsptest.Options{Store: "postgres", Kafka: nsptest.Kafka(t), Set: both}
+		one, other := nsptest.Start(t, o), nsptest.Start(t, o)
+		stop := other.SecondConsumer(t)
+		registeredAtOnce(t, one, other)
+		stop()
+	})
+}
+
+// registeredAtOnce has 50 clients register 20 bulks of 100 entries each, half of them at each server, and finds every entry once.
+func registeredAtOnce(t *testing.T, servers ...*nsptest.Server) {
+	t.Helper()
+	const clients, entries = 50, 100
+	bulks := 20
+	if testing.Short() { // under the race detector
+		bulks = 2
+	}
+	failures := make(chan string, clients)
+	for c := range clients {
+		epj := servers[c%len(servers)].System(cvr)
+		go func() {
+			for b := range bulks {
+				batch := make([]entry, entries)
+				for i := range batch {
+					batch[i] = entry{sequence: fmt.Sprintf("%d-%d-%d", c, b, i), person: fmt.Sprintf("010101%04d", c+1)}
+				}
+				answer := epj.Call(t, register, bulk(batch...))
+				if added := answer.All(t, "NumberAdded"); len(added) != 1 || added[0] != fmt.Sprint(entries) {
+					failures <- string(answer.Body)
+					return
+				}
+			}
+			failures <- ""
+		}()
+	}
+	for range clients {
+		require.Empty(t, <-failures)
+	}
+	s := servers[0]
+	total := 0
+	for c := range clients {
+		total += len(stored(t, s, minlog.Key(fmt.Sprintf("CPR:010101%04d", c+1))))
+	}
+	assert.Equal(t, clients*bulks*entries, total)
+	assert.EqualValues(t, clients*bulks*entries, reported(t, s))
 }
 
 // stored returns what the store has of person once everything was consumed.

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
@@ -42,7 +44,8 @@ func Topics() []messagelog.Topic { return []messagelog.Topic{Topic} }
 
 // Options say how a server under test differs from the ordinary one.
 type Options struct {
-	Store      string            // driver: memory (default) or sqlite
+	Store      string            // driver: memory (default), sqlite or postgres
+	Kafka      []string          // brokers of the message log; none = it is embedded in the store
 	Set        map[string]string // further configuration
 	AuditLog   func(ports.AuditLog) ports.AuditLog
 	Units      func(ports.UnitOfWork) ports.UnitOfWork
@@ -115,9 +118,15 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 		"minlog.consumer.batch_wait": "50ms", "access.delay": "1s", "health.cache": "1ms", "health.failure_threshold": "1",
 		"limits.failed_security_per_minute": "0", // a test may refuse as much as it likes while time stands still
 	}
-	for k, v := range o.Set {
-		flags[k] = v
+	if o.Store == "postgres" {
+		flags["store.dsn"] = Postgres(t)
 	}
+	if len(o.Kafka) > 0 {
+		flags["messagelog.driver"], flags["messagelog.brokers"] = "kafka", strings.Join(o.Kafka, ",")
+		flags["messagelog.kafka.replication"], flags["messagelog.kafka.min_insync"] = "1", "1"
+		flags["messagelog.key_secret"], flags["instance"] = "a secret of tests", "test-"+uuid.NewString()
+	}
+	maps.Copy(flags, o.Set)
 	var settings []bootstrap.Setting
 	for k, v := range flags {
 		settings = append(settings, bootstrap.Setting{Key: k, Value: v, Flag: "test"})
@@ -199,18 +208,21 @@ func (s *Server) SecondConsumer(t testing.TB) (stop func()) {
 		Log: s.MessageLog, Store: s.LogStore, Now: s.Clock.Now, Logger: slog.New(slog.DiscardHandler), Topic: Topic, Batch: 500,
 		BatchWait: 10 * time.Millisecond, RetentionYears: 2,
 	}
+	bounds, err := s.MessageLog.Bounds(t.Context(), Topics())
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for ctx.Err() == nil {
-			if _, err := c.Step(ctx, 0); err != nil && ctx.Err() == nil {
-				t.Errorf("second consumer: %v", err)
-				return
+	var steps sync.WaitGroup
+	for part := range bounds[Topic] {
+		steps.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := c.Step(ctx, part); err != nil && ctx.Err() == nil {
+					t.Errorf("second consumer: %v", err)
+					return
+				}
 			}
-		}
-	}()
-	return func() { cancel(); <-ended }
+		})
+	}
+	return func() { cancel(); steps.Wait() }
 }
 
 // Logs returns the application log so far.
