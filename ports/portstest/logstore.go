@@ -26,6 +26,7 @@ func LogStore(t *testing.T, open OpenLogStore) {
 	t.Run("find", func(t *testing.T) { logStoreFind(t, open) })
 	t.Run("counts", func(t *testing.T) { logStoreCounts(t, open) })
 	t.Run("expire", func(t *testing.T) { logStoreExpire(t, open) })
+	t.Run("bulk", func(t *testing.T) { logStoreBulk(t, open) })
 	t.Run("any run of calls answers as a naive store does", func(t *testing.T) { logStoreModel(t, open) })
 }
 
@@ -220,7 +221,7 @@ func logStoreFind(t *testing.T, open OpenLogStore) {
 		full := registration(1, citizen, noon.Add(123456*time.Microsecond), 90*time.Minute)
 		full.ID = minlog.RegistrationID{0xff, 0, 1, 2, 3, 4, 0x80, 5, 6, 7, 8, 9, 10, 11, 12, 0xfe}
 		full.ReceivedAt = noon.Add(time.Hour + 654321*time.Microsecond)
-		full.Registrar = minlog.Registrar{CVR: "12345678", ITSystem: "It 'system' \"æ\" <&>", MessageID: "m\x00\n", Interface: "20230425"}
+		full.Registrar = minlog.Registrar{CVR: "12345678", ITSystem: "It 'system' \"æ\" <&>", MessageID: "m\x1f\n", Interface: "20230425"}
 		full.Entry = minlog.Entry{
 			Source: &minlog.Chain{CorrelationID: "s-1", System: "A", Source: &minlog.Chain{CorrelationID: "s-2", Source: &minlog.Chain{System: "C"}}},
 			System: "FMK", Activity: "Opslag <&> 'æøå' \"\u2028\"", Reason: "r", Addition: "Værdispring", Criticality: "Privatmarkeret",

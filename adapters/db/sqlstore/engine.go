@@ -40,6 +40,11 @@ type engine interface {
 
 	// lock has other transactions that lock the table wait for the end of this one.
 	lock(t *tx, table string) error
+	// insertEntries inserts the registrations that are not known yet, and counts them.
+	insertEntries(t *tx, rows []entryRow, counts *dailyCounts) (inserted int, err error)
+	// expireEntries removes at most limit registrations up to cutoff, in microseconds. expireChunk is how many are removed at once.
+	expireEntries(t *tx, cutoff, limit int64) (removed int64, err error)
+	expireChunk() int64
 	// append is MessageLog.Append in a transaction; it wakes nobody.
 	append(t *tx, recs []messagelog.Record) (grown []place, err error)
 	// logPoll is how often who waits for a record looks for one of another process; 0 = never.

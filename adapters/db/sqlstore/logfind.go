@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -34,10 +33,14 @@ func (s logStore) find(ctx context.Context, column string, key minlog.Key, q min
 		if err := rows.Scan(&id, &received, &r.Registrar.CVR, &r.Registrar.ITSystem, &r.Registrar.MessageID, &r.Registrar.Interface, &doc); err != nil {
 			return err
 		}
-		if err := json.Unmarshal(doc, &r.Entry); err != nil {
+		var err error
+		if r.ID, err = idOf(id); err != nil {
+			return err
+		}
+		if r.Entry, err = minlog.DecodeEntry(string(doc)); err != nil {
 			return fmt.Errorf("entry of a registration: %w", err)
 		}
-		r.ID, r.ReceivedAt = minlog.RegistrationID(id), time.UnixMicro(received).UTC()
+		r.ReceivedAt = time.UnixMicro(received).UTC()
 		found = append(found, r)
 		return nil
 	}, text, args...)
@@ -45,6 +48,14 @@ func (s logStore) find(ctx context.Context, column string, key minlog.Key, q min
 		return nil, fmt.Errorf("find registrations: %w", translate(err))
 	}
 	return found, nil
+}
+
+// idOf reads an id: 16 octets, or the UUID as text that PostgreSQL's driver gives.
+func idOf(b []byte) (minlog.RegistrationID, error) {
+	if len(b) == len(minlog.RegistrationID{}) {
+		return minlog.RegistrationID(b), nil
+	}
+	return minlog.ParseID(string(b))
 }
 
 // findQuery selects in microseconds. The time has scalar bounds beside the cursor's row comparison, so that a search of the key starts and

@@ -59,13 +59,13 @@ func (s logStore) Store(ctx context.Context, p minlog.Partition, from, to int64,
 		if moved == 0 {
 			return errMoved
 		}
-		counts := dailyCounts{}
-		if inserted, err = t.insertEntries(rows, counts); err != nil {
+		counts := &dailyCounts{}
+		if inserted, err = s.db.insertEntries(t, rows, counts); err != nil {
 			return err
 		}
 		for _, tally := range b.Tallies {
 			for system, n := range tally.Rejected {
-				counts.add(tally.ReceivedAt, tally.Registrar.CVR, system, 0, int64(n))
+				counts.of(tally.ReceivedAt, tally.Registrar.CVR, system).Rejected += int64(n)
 			}
 		}
 		if err := t.count(counts, p.Number); err != nil {
@@ -79,51 +79,59 @@ func (s logStore) Store(ctx context.Context, p minlog.Partition, from, to int64,
 	return inserted, nil
 }
 
-// entryRow is a registration with its entry as JSON.
+// entryRow is a registration as it is stored.
 type entryRow struct {
 	*minlog.Registration
-	person minlog.Key
-	doc    string
+	doc   string // the entry as JSON
+	at    int64  // the entry's To
+	month month
 }
 
-// entryRows returns the registrations in the order of the primary key: neighbours are then written to the same page.
+// entryRows returns the registrations by month, and within it in the order of the primary key: neighbours are then written to the same page,
+// and every transaction inserts in the same order.
 func entryRows(rs []minlog.Registration) ([]entryRow, error) {
 	rows := make([]entryRow, len(rs))
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	for i := range rs {
+		r := &rs[i]
+		rows[i] = entryRow{r, r.Recorded, r.Entry.To.UnixMicro(), monthOf(r.Entry.To)}
+		if r.Recorded != "" {
+			continue
+		}
 		buffer.Reset()
-		if err := encoder.Encode(&rs[i].Entry); err != nil {
+		if err := encoder.Encode(&r.Entry); err != nil {
 			return nil, err
 		}
-		rows[i] = entryRow{&rs[i], rs[i].Entry.Person.Key(), strings.TrimSuffix(buffer.String(), "\n")}
+		rows[i].doc = strings.TrimSuffix(buffer.String(), "\n")
 	}
 	slices.SortFunc(rows, func(a, b entryRow) int {
-		return cmp.Or(cmp.Compare(a.person, b.person), a.Cursor().Compare(b.Cursor()))
+		p, q := &a.Entry.Person, &b.Entry.Person
+		return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(p.Source, q.Source), cmp.Compare(p.Value, q.Value), cmp.Compare(a.at, b.at), a.ID.Compare(b.ID))
 	})
 	return rows, nil
 }
 
 // insertEntry takes one row: it tells whether the row was new, and unlike a statement of many rows it keeps no journal of its own, which
 // for rows that lie all over the file costs more than the statements (a third of the processor time, measured).
-const insertEntry = `INSERT INTO minlog_entry (person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id,
-	interface, received_at, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const insertEntry = "INSERT INTO minlog_entry (" + entryColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 // insertEntries inserts what is not known yet, and counts it.
-func (t *tx) insertEntries(rows []entryRow, counts dailyCounts) (inserted int, err error) {
-	for _, r := range rows {
+func (*sqliteEngine) insertEntries(t *tx, rows []entryRow, counts *dailyCounts) (inserted int, err error) {
+	for i := range rows {
+		r := &rows[i]
 		var behalf any
 		if !r.Entry.OnBehalfOf.IsZero() {
 			behalf = string(r.Entry.OnBehalfOf.Key())
 		}
-		n, err := t.exec(t.ctx, insertEntry, string(r.person), r.Entry.To.UnixMicro(), r.ID[:], r.Entry.From.UnixMicro(), behalf, r.Entry.System,
+		n, err := t.exec(t.ctx, insertEntry, string(r.Entry.Person.Key()), r.at, r.ID[:], r.Entry.From.UnixMicro(), behalf, r.Entry.System,
 			r.Registrar.CVR, r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc)
 		if err != nil {
 			return inserted, err
 		}
 		if n == 1 {
-			counts.add(r.ReceivedAt, r.Registrar.CVR, r.Entry.System, 1, 0)
+			counts.stored(r)
 			inserted++
 		}
 	}
@@ -143,24 +151,40 @@ type dailyCount struct {
 func (dailyCount) TableName() string { return "minlog_daily" }
 
 // dailyCounts sums before anything is written. Its keys have neither shard nor counts.
-type dailyCounts map[dailyCount]*dailyCount
+type dailyCounts struct {
+	sums map[dailyCount]*dailyCount
+	at   time.Time // of the latest receipt; those of a bulk are equal
+	day  string
+}
 
-func (c dailyCounts) add(receivedAt time.Time, cvr, system string, stored, rejected int64) {
-	key := dailyCount{Day: calendar.DayOf(receivedAt).String(), RegistrarCVR: cvr, SystemName: system}
-	if c[key] == nil {
-		c[key] = &dailyCount{Day: key.Day, RegistrarCVR: cvr, SystemName: system}
+// stored counts a row that was new.
+func (c *dailyCounts) stored(r *entryRow) {
+	c.of(r.ReceivedAt, r.Registrar.CVR, r.Entry.System).Stored++
+}
+
+func (c *dailyCounts) of(receivedAt time.Time, cvr, system string) *dailyCount {
+	if receivedAt != c.at || c.day == "" {
+		c.at, c.day = receivedAt, calendar.DayOf(receivedAt).String()
 	}
-	c[key].Stored += stored
-	c[key].Rejected += rejected
+	key := dailyCount{Day: c.day, RegistrarCVR: cvr, SystemName: system}
+	sum := c.sums[key]
+	if sum == nil {
+		if c.sums == nil {
+			c.sums = map[dailyCount]*dailyCount{}
+		}
+		sum = &dailyCount{Day: c.day, RegistrarCVR: cvr, SystemName: system}
+		c.sums[key] = sum
+	}
+	return sum
 }
 
 // count adds the counts, in the order of their key.
-func (t *tx) count(counts dailyCounts, shard int) error {
-	if len(counts) == 0 {
+func (t *tx) count(counts *dailyCounts, shard int) error {
+	if len(counts.sums) == 0 {
 		return nil
 	}
-	rows := make([]dailyCount, 0, len(counts))
-	for _, c := range counts {
+	rows := make([]dailyCount, 0, len(counts.sums))
+	for _, c := range counts.sums {
 		c.Shard = shard
 		rows = append(rows, *c)
 	}
@@ -199,25 +223,30 @@ func (t *tx) bury(p minlog.Partition, letters []minlog.DeadLetter) error {
 }
 
 // expireChunk is how many rows one Expire removes: about a tenth of a second.
-const expireChunk = 2_000
+func (*sqliteEngine) expireChunk() int64   { return 2_000 }
+func (*postgresEngine) expireChunk() int64 { return 10_000 }
 
 // Expire removes at most expireChunk rows, so that nobody waits long for the transaction that writes.
 func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error) {
+	limit := s.db.expireChunk()
 	err = s.db.write(ctx, func(t *tx) error {
-		removed, err = t.exec(t.ctx, `DELETE FROM minlog_entry WHERE (person_key, at, id) IN
-			(SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?)`, cutoff.UnixMicro(), expireChunk)
-		if err != nil {
+		if removed, err = s.db.expireEntries(t, cutoff.UnixMicro(), limit); err != nil {
 			return err
 		}
 		letters, err := t.exec(t.ctx, `DELETE FROM minlog_deadletter WHERE (topic, partition, offs) IN
-			(SELECT topic, partition, offs FROM minlog_deadletter WHERE created_at <= ? LIMIT ?)`, cutoff.UnixMicro(), expireChunk-removed)
+			(SELECT topic, partition, offs FROM minlog_deadletter WHERE created_at <= ? LIMIT ?)`, cutoff.UnixMicro(), limit-removed)
 		removed += letters
 		return err
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("expire registrations: %w", err)
 	}
-	return removed, removed < expireChunk, nil
+	return removed, removed < limit, nil
+}
+
+func (*sqliteEngine) expireEntries(t *tx, cutoff, limit int64) (int64, error) {
+	return t.exec(t.ctx, `DELETE FROM minlog_entry WHERE (person_key, at, id) IN
+		(SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?)`, cutoff, limit)
 }
 
 // Daily sums the shards of minlog_daily.
