@@ -118,7 +118,7 @@ func noInit(r *repo) []string {
 var gate = []string{"application/admitting"}
 
 // unitHolders may name the type: they define it, implement it, wrap it or wire it.
-var unitHolders = slices.Concat(gate, []string{"ports", "adapters/db", "adapters/telemetry", "bootstrap", "tests"})
+var unitHolders = slices.Concat(gate, []string{"ports", "adapters/db", "adapters/kafka", "adapters/telemetry", "bootstrap", "tests"})
 
 func unitOfWork(r *repo) []string {
 	var bad []string
