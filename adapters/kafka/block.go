@@ -56,7 +56,7 @@ func (b *block) load(f *sarama.FetchResponseBlock) error {
 	return nil
 }
 
-// step returns at most limit (0 = all) committed records at..to (to < 0: no end), and the position after them.
+// step returns at most limit committed records at..to (to < 0: no end), and the position after them.
 func (b *block) step(p topicPart, at, to int64, limit int) messagelog.Batch {
 	b.records, b.headers = b.records[:0], b.headers[:0]
 	next := at
@@ -76,7 +76,7 @@ func (b *block) step(p topicPart, at, to int64, limit int) messagelog.Batch {
 				if to >= 0 && offset >= to {
 					return messagelog.Batch{Records: b.records, Next: to}
 				}
-				if limit > 0 && len(b.records) == limit {
+				if len(b.records) == limit {
 					return messagelog.Batch{Records: b.records, Next: next}
 				}
 				b.add(p, batch, r, offset)

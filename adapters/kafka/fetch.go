@@ -17,6 +17,8 @@ import (
 const (
 	// fetchSize is how many bytes one fetch asks for. A batch that is larger comes whole (KIP-74).
 	fetchSize = 1 << 20
+	// defaultBatch is how many records a batch holds where the reader names no number.
+	defaultBatch = 1000
 	// fetchVersion of the protocol: with leader epochs, without topic ids. Brokers from 2.3 to 4.x take it.
 	fetchVersion = 11
 	// maxWait is how long a broker may hold back an answer; the connection gives up later than that.
@@ -156,13 +158,16 @@ func (r *reader) forget(p topicPart) {
 
 // next returns the batch at c.at; one with Next = c.at where there is none before opt.Timeout and to < 0.
 func (c *cursor) next(ctx context.Context, to int64, opt messagelog.ReadOptions) (messagelog.Batch, error) {
-	began := time.Now()
+	began, limit := time.Now(), opt.MaxRecords
+	if limit <= 0 {
+		limit = defaultBatch
+	}
 	search := search{r: c.r}
 	for {
 		if err := ctx.Err(); err != nil {
 			return messagelog.Batch{}, err
 		}
-		if batch := c.block.step(c.p, c.at, to, opt.MaxRecords); batch.Next > c.at {
+		if batch := c.block.step(c.p, c.at, to, limit); batch.Next > c.at {
 			return batch, nil
 		}
 		arrived, err := c.fetch(ctx, to, opt.Timeout-time.Since(began))
@@ -262,6 +267,9 @@ func (r *reader) fetch(p topicPart, at int64, wait time.Duration) *fetching {
 	r.work.Go(func() {
 		defer cancel()
 		block, err := r.exchange(ctx, p, at, wait)
+		if r.ctx.Err() != nil {
+			err = errClosed
+		}
 		f.done <- fetched{block, err}
 	})
 	return f
@@ -273,12 +281,13 @@ func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.
 		return nil, messagelog.ErrNoTopic
 	}
 	topic, number := string(p.topic), int32(p.number)
-	leader, epoch, err := r.client.LeaderAndEpoch(topic, number)
-	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-		return nil, messagelog.ErrNoTopic
-	}
-	if err != nil {
-		return nil, err
+	var leader *sarama.Broker
+	var epoch int32
+	if err := within(ctx, func() (err error) {
+		leader, epoch, err = r.client.LeaderAndEpoch(topic, number)
+		return err
+	}); err != nil {
+		return nil, missing(err)
 	}
 	conn, err := r.conns.get(leader.Addr())
 	if err != nil {
@@ -296,7 +305,7 @@ func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.
 	if !stop() || err != nil {
 		conn.close()
 		if ctx.Err() != nil {
-			return nil, errClosed
+			return nil, ctx.Err()
 		}
 		r.conns.drop(leader.Addr())
 		return nil, err

@@ -19,8 +19,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
 
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/tests/child"
 	"github.com/opennsp/nsp/tests/kafkatest"
 )
 
@@ -144,6 +146,19 @@ func (w writer) aborted(t testing.TB, c *Cluster, values ...string) {
 	w.begin(t)
 	w.send(t, values...)
 	w.abort(t, c)
+}
+
+// plain appends a record without a transaction.
+func plain(t testing.TB, c *Cluster, topic messagelog.Topic, value string) {
+	t.Helper()
+	config := sarama.NewConfig()
+	config.Version = sarama.V2_8_0_0
+	config.Producer.Return.Successes = true
+	p, err := sarama.NewSyncProducer(c.opt.Brokers, config)
+	require.NoError(t, err)
+	_, _, err = p.SendMessage(&sarama.ProducerMessage{Topic: string(topic), Value: sarama.StringEncoder(value)})
+	require.NoError(t, err)
+	require.NoError(t, p.Close())
 }
 
 func highWatermark(t testing.TB, c *Cluster, topic messagelog.Topic) int64 {
@@ -485,6 +500,45 @@ func TestALongWaitHoldsUpNobody(t *testing.T) {
 	})
 }
 
+func TestConnectionsOfFetches(t *testing.T) {
+	none := goleak.IgnoreCurrent()
+	broker := fakeBroker(t, 1)
+	c, err := Open(bounded(t), single(broker.ListenAddrs()))
+	require.NoError(t, err)
+	topic := topicOf(t, c, 3*idleConnections)
+	idle := func() (n int) {
+		c.reader.conns.mu.Lock()
+		defer c.reader.conns.mu.Unlock()
+		for _, conns := range c.reader.conns.idle {
+			n += len(conns)
+		}
+		return n
+	}
+	for range 10 {
+		requireTaken(t, c, topic)
+	}
+	assert.Equal(t, 1, idle(), "one after the other takes one connection")
+	ctx, cancel := context.WithCancel(bounded(t))
+	var readers sync.WaitGroup
+	for part := range 3 * idleConnections {
+		readers.Go(func() {
+			for _, err := range c.Read(bounded(t), topic, part, 0, -1, messagelog.ReadOptions{Timeout: 50 * time.Millisecond}) {
+				assert.NoError(t, err)
+			}
+			for _, err := range c.Read(ctx, topic, part, 0, -1, ever) {
+				assert.ErrorIs(t, err, context.Canceled)
+			}
+		})
+	}
+	time.AfterFunc(200*time.Millisecond, cancel)
+	readers.Wait()
+	assert.LessOrEqual(t, idle(), idleConnections)
+	require.NoError(t, c.Close())
+	assert.Zero(t, idle())
+	broker.Close()
+	goleak.VerifyNone(t, none, goleak.IgnoreAnyFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
+
 func TestCloseEndsReaders(t *testing.T) {
 	c := opened(t, single(fakeBroker(t, 1).ListenAddrs()))
 	topic := topicOf(t, c, 1)
@@ -567,6 +621,73 @@ func TestNAS65TheLeaderChanges(t *testing.T) {
 		require.NoError(t, c.Topics().Trim(bounded(t), topic, 0, 2))
 		assert.Equal(t, messagelog.Bounds{First: 2, End: 12}, boundsOf(t, c, topic))
 	})
+}
+
+func TestNAS65ABrokerGoesAway(t *testing.T) {
+	broker := fakeBroker(t, 3)
+	c := opened(t, Options{Brokers: broker.ListenAddrs()})
+	topic := topicOf(t, c, 1)
+	writerTo(t, c, topic, sarama.CompressionNone).committed(t, c, "a")
+	got := make(chan string)
+	go func() {
+		defer close(got)
+		for batch, err := range c.Read(bounded(t), topic, 0, 0, -1, ever) {
+			if !assert.NoError(t, err) {
+				return
+			}
+			for _, r := range batch.Records {
+				if got <- string(r.Value); string(r.Value) == "c" {
+					return
+				}
+			}
+		}
+	}()
+	require.Equal(t, "a", <-got)
+	for _, value := range []string{"b", "c"} {
+		require.NoError(t, broker.RemoveNode(broker.LeaderFor(string(topic), 0)))
+		writerTo(t, c, topic, sarama.CompressionNone).committed(t, c, value)
+		require.Equal(t, value, <-got)
+	}
+	requireTaken(t, c, topic, "a", "b", "c")
+}
+
+// TestNAS65TheBrokerRestarts kills Apache Kafka under a reader that waits.
+func TestNAS65TheBrokerRestarts(t *testing.T) {
+	broker, err := kafkatest.StartApache(t.Context(), kafkatest.Options{})
+	if errors.Is(err, kafkatest.ErrMissing) {
+		child.Missing(t, err.Error())
+	}
+	require.NoError(t, err)
+	t.Cleanup(broker.Stop)
+	c := opened(t, single([]string{broker.Addr}))
+	topic := topicOf(t, c, 1)
+	plain(t, c, topic, "a")
+	got := make(chan string)
+	go func() {
+		defer close(got)
+		for batch, err := range c.Read(bounded(t), topic, 0, 0, -1, ever) {
+			if !assert.NoError(t, err) {
+				return
+			}
+			for _, r := range batch.Records {
+				if got <- string(r.Value); string(r.Value) == "b" {
+					return
+				}
+			}
+		}
+	}()
+	require.Equal(t, "a", <-got)
+	broker.Kill()
+	c.reader.patience = 100 * time.Millisecond
+	_, _, err = taken(t, c, topic, 0, -1, messagelog.ReadOptions{})
+	require.ErrorIs(t, err, errUnavailable)
+	_, err = c.Bounds(bounded(t), []messagelog.Topic{topic})
+	require.ErrorIs(t, err, errUnavailable)
+	require.NoError(t, broker.Restart(bounded(t)))
+	c.reader.patience = time.Minute
+	plain(t, c, topic, "b")
+	require.Equal(t, "b", <-got)
+	requireTaken(t, c, topic, "a", "b")
 }
 
 func TestNAS65ErrorsOfTheLeader(t *testing.T) {
