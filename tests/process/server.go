@@ -191,6 +191,9 @@ func (s *Server) lag(ctx context.Context) (int, error) {
 	return sum, nil
 }
 
+// PID is the id of the server's process, or of the wrapper that runs it.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Kill ends the server as a power cut would end it (SIGKILL) and returns when it is gone.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
