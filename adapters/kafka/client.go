@@ -21,6 +21,8 @@ const (
 	ackTimeout = 4 * time.Second
 	// metadataAge is how old the knowledge of topics, partitions and leaders becomes.
 	metadataAge = 30 * time.Second
+	// metadataLag is how long a broker may take to hear of a new topic.
+	metadataLag = time.Second
 	// maxMessage is the size of a record with its frame, and of a batch before compression. It lies below message.max.bytes of Apache Kafka.
 	maxMessage = 1 << 20
 )
