@@ -46,8 +46,8 @@ type Options struct {
 // startTimeout also holds the making of the test federation's keys.
 const startTimeout = 60 * time.Second
 
-// errGone is returned when the server ends instead of getting ready.
-var errGone = errors.New("the server ended")
+// ErrGone is returned when the server ends instead of getting ready.
+var ErrGone = errors.New("the server ended")
 
 // Build builds nspd into the folder dir and returns its path.
 func Build(ctx context.Context, dir string) (binary string, err error) {
@@ -120,7 +120,7 @@ func (s *Server) await(ctx context.Context) error {
 	for {
 		select {
 		case <-s.ended:
-			return errGone
+			return ErrGone
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the server: %w", ctx.Err())
 		case <-tick.C:
@@ -153,7 +153,7 @@ func (s *Server) Consumed(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-s.ended:
-			return errGone
+			return ErrGone
 		case <-ctx.Done():
 			return ctx.Err()
 		}
