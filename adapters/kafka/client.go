@@ -56,7 +56,11 @@ func Open(ctx context.Context, opt Options) (*Cluster, error) {
 		return nil, fmt.Errorf("open kafka: %w", err)
 	}
 	client, err := connect(ctx, opt.Brokers, config)
-	if err != nil {
+	switch {
+	case err == nil:
+	case opt.SASL.Mechanism != "": // a broker may close the connection instead of saying that it does not know us
+		return nil, fmt.Errorf("open kafka with SASL %s: %w", opt.SASL.Mechanism, err)
+	default:
 		return nil, fmt.Errorf("open kafka: %w", err)
 	}
 	return &Cluster{opt: opt, client: client, reader: newReader(client), services: map[string]*Service{}}, nil
