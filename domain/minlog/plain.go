@@ -8,17 +8,18 @@ import (
 )
 
 // plain reads JSON in the form that a [Recorder] writes, as long as no text needs an escape: the members in their order, nothing between
-// them. Anything else leaves it not ok, and encoding/json reads the record instead, at about ten times the cost. What both can read they
+// them. Anything else is bad for it, and encoding/json reads the record instead, at about ten times the cost. What both can read they
 // read alike.
 type plain struct {
-	rest string
-	ok   bool
+	text string
+	at   int // how far it is read
+	bad  bool
 }
 
 // DecodeEntry reads the JSON form of an entry that came from [Registration.Recorded] or from encoding an Entry.
 func DecodeEntry(doc string) (Entry, error) {
-	p := plain{rest: doc, ok: utf8.ValidString(doc)}
-	if e := p.entry(); p.ok && p.rest == "" {
+	p := plain{text: doc, bad: !utf8.ValidString(doc)}
+	if e := p.entry(); p.ended() {
 		return e, nil
 	}
 	var e Entry
@@ -28,22 +29,22 @@ func DecodeEntry(doc string) (Entry, error) {
 
 // plainRegistration reads the record of a registration, nil if it is not plain or lacks something.
 func plainRegistration(value []byte) *Registration {
-	p := plain{rest: string(value), ok: utf8.Valid(value)}
+	p := plain{text: string(value), bad: !utf8.Valid(value)}
 	p.expect(`{"schema":1,"kind":"` + kindRegistration + `","id":"`)
-	id, err := ParseID(p.text())
+	id, err := ParseID(p.string())
 	p.expect(`,"receivedAt":"`)
 	received := p.instant()
 	p.expect(`,"registrar":{"cvr":"`)
-	r := &Registration{ID: id, ReceivedAt: received, Registrar: Registrar{CVR: p.text()}}
+	r := &Registration{ID: id, ReceivedAt: received, Registrar: Registrar{CVR: p.string()}}
 	r.Registrar.ITSystem = p.optional(`,"itSystem":"`)
 	r.Registrar.MessageID = p.optional(`,"messageId":"`)
 	r.Registrar.Interface = p.optional(`,"interface":"`)
 	p.expect(`},"entry":`)
-	doc := p.rest
+	from := p.at
 	r.Entry = p.entry()
-	r.Recorded = doc[:len(doc)-len(p.rest)]
+	r.Recorded = p.text[from:p.at]
 	p.expect(`}`)
-	if !p.ok || p.rest != "" || err != nil || !r.complete() || len(value) > maxKept && !r.keepable() {
+	if !p.ended() || err != nil || !r.complete() || len(value) > maxKept && !r.keepable() {
 		return nil
 	}
 	return r
@@ -56,9 +57,9 @@ func (p *plain) entry() (e Entry) {
 		p.expect(`,`)
 	}
 	p.expect(`"system":"`)
-	e.System = p.text()
+	e.System = p.string()
 	p.expect(`,"activity":"`)
-	e.Activity = p.text()
+	e.Activity = p.string()
 	e.Reason = p.optional(`,"reason":"`)
 	e.Addition = p.optional(`,"addition":"`)
 	e.Criticality = p.optional(`,"criticality":"`)
@@ -85,9 +86,9 @@ func (p *plain) entry() (e Entry) {
 	e.OnBehalfOfName = p.optional(`,"behalfName":"`)
 	e.OnBehalfOfRole = p.optional(`,"behalfRole":"`)
 	if p.next(`,"filters":["`) {
-		e.Filters = append(e.Filters, p.text())
+		e.Filters = append(e.Filters, p.string())
 		for p.next(`,"`) {
-			e.Filters = append(e.Filters, p.text())
+			e.Filters = append(e.Filters, p.string())
 		}
 		p.expect(`]`)
 	}
@@ -100,10 +101,10 @@ func (p *plain) chain(depth int) *Chain {
 	c := &Chain{}
 	comma := ""
 	if p.next(`"correlationId":"`) {
-		c.CorrelationID, comma = p.text(), ","
+		c.CorrelationID, comma = p.string(), ","
 	}
 	if p.next(comma + `"system":"`) {
-		c.System, comma = p.text(), ","
+		c.System, comma = p.string(), ","
 	}
 	if depth > 1 && p.next(comma+`"source":{`) {
 		c.Source = p.chain(depth - 1)
@@ -115,64 +116,64 @@ func (p *plain) chain(depth int) *Chain {
 // id reads what follows the brace.
 func (p *plain) id() (id ID) {
 	p.expect(`"source":"`)
-	id.Source = p.text()
+	id.Source = p.string()
 	p.expect(`,"id":"`)
-	id.Value = p.text()
+	id.Value = p.string()
 	p.expect(`}`)
 	return id
 }
 
+// ended tells whether all was read, and as it has to be.
+func (p *plain) ended() bool { return !p.bad && p.at == len(p.text) }
+
 // next goes on behind s if that is what comes.
 func (p *plain) next(s string) bool {
-	rest, found := strings.CutPrefix(p.rest, s)
-	p.rest = rest
-	return found
+	if !strings.HasPrefix(p.text[p.at:], s) {
+		return false
+	}
+	p.at += len(s)
+	return true
 }
 
 func (p *plain) expect(s string) {
 	if !p.next(s) {
-		p.fail()
+		p.bad = true
 	}
 }
 
 func (p *plain) optional(member string) string {
 	if p.next(member) {
-		return p.text()
+		return p.string()
 	}
 	return ""
 }
 
-// text reads up to the quote that ends it.
-func (p *plain) text() string {
-	for i := range len(p.rest) {
-		switch c := p.rest[i]; {
+// string reads up to the quote that ends it.
+func (p *plain) string() string {
+	rest := p.text[p.at:]
+	for i := range len(rest) {
+		switch c := rest[i]; {
 		case c == '"':
-			s := p.rest[:i]
-			p.rest = p.rest[i+1:]
-			return s
+			p.at += i + 1
+			return rest[:i]
 		case c == '\\' || c < ' ':
-			return p.fail()
+			p.bad = true
+			return ""
 		}
 	}
-	return p.fail()
-}
-
-func (p *plain) fail() string {
-	p.rest, p.ok = "", false
+	p.bad = true
 	return ""
 }
 
 // instant reads a time in UTC of at most microseconds, such as 2026-11-01T08:15:02.4Z.
 func (p *plain) instant() time.Time {
 	const seconds, micros = len("2006-01-02T15:04:05Z"), len("2006-01-02T15:04:05.000000Z")
-	s := p.text()
+	s := p.string()
 	if n := len(s); n < seconds || n > micros || s[n-1] != 'Z' || s[13] != ':' || n > seconds && s[19] != '.' {
-		p.fail()
+		p.bad = true
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		p.fail()
-	}
+	p.bad = p.bad || err != nil
 	return t
 }
