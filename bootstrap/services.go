@@ -25,6 +25,9 @@ import (
 // consumedFor is how long records that were consumed stay in the embedded message log.
 const consumedFor = 24 * time.Hour
 
+// consumerRoot is where the health of a process is served that consumes the message log (nspop.dk, MinLog).
+const consumerRoot = "minlog"
+
 // Publishers is the list of client addresses that may publish without credential (allowlist.nas.notify).
 const Publishers = "nas.notify"
 
@@ -166,6 +169,18 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 		}
 	}
 	roots := map[string]bool{}
+	healthAt := func(r string) {
+		if roots[r] {
+			return
+		}
+		roots[r] = true
+		for path, h := range s.health.Handlers(r) {
+			e.Match([]string{http.MethodGet, http.MethodHead}, "/"+r+path, echo.WrapHandler(h))
+		}
+	}
+	if len(s.consumers) > 0 {
+		healthAt(consumerRoot)
+	}
 	for _, m := range mounts {
 		own := *deps
 		if m.Service.Name == minlogws.RegistrationService {
@@ -175,12 +190,7 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 		routers[m.Path] = router
 		e.Any(m.Path, echo.WrapHandler(router))
 		s.paths = append(s.paths, m.Path)
-		if r := root(m.Path); !roots[r] {
-			roots[r] = true
-			for path, h := range s.health.Handlers(r) {
-				e.Match([]string{http.MethodGet, http.MethodHead}, "/"+r+path, echo.WrapHandler(h))
-			}
-		}
+		healthAt(root(m.Path))
 	}
 	if s.federation != nil {
 		e.Any("/federation/*", echo.WrapHandler(s.federation.Handler()))

@@ -33,20 +33,26 @@ type callMinLog struct {
 // target is who calls which server.
 type target struct {
 	Server        string `help:"Address of the server." default:"${server}"`
+	STS           string `name:"sts" help:"Address of its token service, where that is another." placeholder:"URL"`
 	Federation    string `help:"Folder of the server's test federation." default:"${federation}"`
 	Authorisation string `help:"Authorisation code on the ID card, where the person has several." placeholder:"CODE"`
 	XML           bool   `name:"xml" help:"Print the messages that are exchanged."`
 }
 
 func (t target) connect(ctx context.Context, sample string, out io.Writer) (*caller, error) {
-	return connect(ctx, t.address(), t.Federation, sample, t.Authorisation, t.client(out))
+	return connect(ctx, t.addresses(), t.Federation, sample, t.Authorisation, t.client(out))
 }
 
 func (t target) connectCitizen(ctx context.Context, number string, out io.Writer) (*citizen, error) {
-	return connectCitizen(ctx, t.address(), t.Federation, number, minLogName, t.client(out))
+	return connectCitizen(ctx, t.addresses(), t.Federation, number, minLogName, t.client(out))
 }
 
-func (t target) address() string { return strings.TrimSuffix(t.Server, "/") }
+// addresses are where services and their token service are, such as http://127.0.0.1:8080.
+type addresses struct{ server, sts string }
+
+func (t target) addresses() addresses {
+	return addresses{strings.TrimSuffix(t.Server, "/"), strings.TrimSuffix(cmp.Or(t.STS, t.Server), "/")}
+}
 
 func (t target) client(out io.Writer) *http.Client {
 	client := &http.Client{}

@@ -49,13 +49,13 @@ type citizen struct {
 
 // connectCitizen logs the citizen in at the server's test identity provider, as the portal does, and exchanges what that gives for an identity
 // token for audience.
-func connectCitizen(ctx context.Context, server, federation, number, audience string, client *http.Client) (*citizen, error) {
+func connectCitizen(ctx context.Context, at addresses, federation, number, audience string, client *http.Client) (*citizen, error) {
 	who, err := cpr.Parse(number)
 	if err != nil {
 		return nil, fmt.Errorf("citizen: %w", err)
 	}
 	files := devfed.Federation{Dir: federation}
-	c := &citizen{number: who, server: server, http: client}
+	c := &citizen{number: who, server: at.server, http: client}
 	if c.portal, err = files.Sample(portalSample); err != nil {
 		return nil, sampleError(err, federation)
 	}
@@ -67,28 +67,28 @@ func connectCitizen(ctx context.Context, server, federation, number, audience st
 	for _, p := range pinned {
 		c.answers.Keys = append(c.answers.Keys, sha256.Sum256(p.RawSubjectPublicKeyInfo))
 	}
-	login, err := c.login(ctx)
+	login, err := c.login(ctx, at.sts)
 	if err != nil {
-		return nil, fmt.Errorf("log in as a citizen: %w", plain(err, server))
+		return nil, fmt.Errorf("log in as a citizen: %w", plain(err, at.sts))
 	}
-	sts := stsws.Client{URL: server + stsws.PathBst2Idws, HTTP: client, Now: time.Now, NewID: uuid.NewString}
+	sts := stsws.Client{URL: at.sts + stsws.PathBst2Idws, HTTP: client, Now: time.Now, NewID: uuid.NewString}
 	token, err := sts.Exchange(ctx, stsws.Exchange{
 		Certificate: c.portal.Certificate, Key: c.portal.Key, ActAs: login, Audience: audience, Claims: stsws.CitizenClaims(who, cpr.Number{}, 0),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("get an identity token: %w", plain(err, server))
+		return nil, fmt.Errorf("get an identity token: %w", plain(err, at.sts))
 	}
 	c.token = token.Assertion
 	return c, nil
 }
 
 // login returns what the identity provider signs for the citizen.
-func (c *citizen) login(ctx context.Context) ([]byte, error) {
+func (c *citizen) login(ctx context.Context, sts string) ([]byte, error) {
 	body, err := json.Marshal(map[string]string{"citizen": c.number.Digits()})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server+pathBootstrap, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, sts+pathBootstrap, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

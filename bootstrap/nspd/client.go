@@ -42,7 +42,7 @@ type caller struct {
 }
 
 // connect gets an ID card for the sample from the server's token service. authorisation chooses among several of a person.
-func connect(ctx context.Context, server, federation, sample, authorisation string, client *http.Client) (*caller, error) {
+func connect(ctx context.Context, at addresses, federation, sample, authorisation string, client *http.Client) (*caller, error) {
 	held, err := devfed.Federation{Dir: federation}.Sample(sample)
 	if err != nil {
 		return nil, sampleError(err, federation)
@@ -54,12 +54,12 @@ func connect(ctx context.Context, server, federation, sample, authorisation stri
 		credential.User = &federating.User{CPR: held.Person.CPR, GivenName: held.Person.GivenName, Surname: held.Person.Surname,
 			AuthorisationCode: authorisation}
 	}
-	sts := stsws.Client{URL: server + stsws.PathNew, HTTP: client, Now: time.Now, NewID: uuid.NewString}
+	sts := stsws.Client{URL: at.sts + stsws.PathNew, HTTP: client, Now: time.Now, NewID: uuid.NewString}
 	card, err := sts.Issue(ctx, credential)
 	if err != nil {
-		return nil, fmt.Errorf("get an ID card as %s: %w", sample, plain(err, server))
+		return nil, fmt.Errorf("get an ID card as %s: %w", sample, plain(err, at.sts))
 	}
-	return &caller{sample: held, server: server, http: client, card: card}, nil
+	return &caller{sample: held, server: at.server, http: client, card: card}, nil
 }
 
 func sampleError(err error, federation string) error {

@@ -155,7 +155,7 @@ func (d *demo) stop() error {
 
 func (d *demo) cardOf(sample string, to **caller) func(context.Context) (string, error) {
 	return func(ctx context.Context) (_ string, err error) {
-		*to, err = connect(ctx, d.base, d.dir+"/federation", sample, "", d.http)
+		*to, err = connect(ctx, addresses{d.base, d.base}, d.dir+"/federation", sample, "", d.http)
 		if err != nil {
 			return "", err
 		}
@@ -262,7 +262,7 @@ func (d *demo) assistants(ctx context.Context) (string, error) {
 
 // login has the citizen log in at the test identity provider, and the portal exchange that for a token.
 func (d *demo) login(ctx context.Context) (_ string, err error) {
-	d.citizen, err = connectCitizen(ctx, d.base, d.dir+"/federation", d.sample.Citizen, minLogName, d.http)
+	d.citizen, err = connectCitizen(ctx, addresses{d.base, d.base}, d.dir+"/federation", d.sample.Citizen, minLogName, d.http)
 	if err != nil {
 		return "", err
 	}

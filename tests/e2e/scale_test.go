@@ -53,6 +53,11 @@ func TestRolesInProcessesOfTheirOwn(t *testing.T) {
 			c.server.Fetch(t, "/readyz")
 		}
 	})
+	t.Run("each tells of its health", func(t *testing.T) {
+		for path, s := range map[string]*nsptest.Server{"/minlog2-registration/status": front, "/minlog/status": consumer, "/minlog2-lookup/status": lookup} {
+			assert.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, path, nil).Status, path)
+		}
+	})
 	t.Run("a front has no store", func(t *testing.T) {
 		_, err := os.Stat(filepath.Join(front.Dir, "store.db"))
 		assert.ErrorIs(t, err, os.ErrNotExist)
