@@ -5,11 +5,13 @@ TOOLS       := $(CURDIR)/.cache/bin
 FUZZTIME    ?= 60s
 BENCH       ?= .
 MUTANT      ?= .
+ROWS        ?= 200000,2000000,20000000
+DSN         ?=
 PKG         ?= ./...
 export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race lint bench fuzz mutants cover tools
+.PHONY: help run demo build test race lint bench growth fuzz mutants cover tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,9 @@ lint: tools ## check format, vet and the lint rules
 
 bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects
 	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd
+
+growth: ## show what lookups and rows cost as the store of registrations grows to ROWS on PostgreSQL; takes an hour and 20 GB
+	go run ./tests/growth -rows '$(ROWS)' -dsn '$(DSN)'
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@set -e; grep -rlE --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
