@@ -12,6 +12,7 @@ import (
 // engine is what differs between the databases: how they are opened, how transactions begin and end, and the statements that only one of them
 // takes. It is safe for concurrent use.
 type engine interface {
+	copyEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.
