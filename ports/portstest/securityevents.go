@@ -68,6 +68,17 @@ func SecurityEvents(t *testing.T, open OpenSecurityEvents) {
 		requireSince(ctx, t, hs.last().Store, noon, 1, audit.Refusal{At: noon.Add(tick)})
 	})
 
+	t.Run("an event of texts that are none keeps no other out", func(t *testing.T) {
+		hs, _ := open.opened(t)
+		ctx := bounded(t)
+		strange := audit.Refusal{At: noon, Service: "a\x00b", Operation: "\xff", Code: "\xc3(", Cause: "\x00", Anchor: "\xed\xa0\x80", CVR: "\xf8", Addr: "\x80", MessageID: "ok"}
+		require.NoError(t, hs.first().Store.Record(ctx, until, refusal(1, "before"), strange, refusal(1, "after")))
+		got, err := hs.last().Store.Since(ctx, noon, 10)
+		require.NoError(t, err)
+		require.Len(t, got, 3)
+		assert.Equal(t, "ok", got[2].MessageID)
+	})
+
 	t.Run("more events at once than fit a statement", func(t *testing.T) {
 		hs, _ := open.opened(t)
 		ctx := bounded(t)

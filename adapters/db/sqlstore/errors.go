@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -49,10 +50,10 @@ const (
 )
 
 // Classes that tell that the server cannot do now what it could at another time, or for another connection.
-var unavailableClasses = []string{"08", "28", "3D", "53", "57", "58"}
+const unavailableClasses = "08 28 3D 53 57 58"
 
-// Classes whose messages tell of the state of the server, and of no value.
-var tellingClasses = append([]string{"25", "40", "42", "55", "XX"}, unavailableClasses...)
+// Classes whose messages tell of the server and of statements, and hold neither a value nor a part of the DSN.
+const tellingClasses = "08 25 40 42 53 55 57 58 XX"
 
 // postgresError is what may be told of an error of PostgreSQL's driver.
 type postgresError struct {
@@ -66,12 +67,23 @@ func (e *postgresError) Error() string { return e.text }
 // clean lets nothing pass that is not known to be harmless: a constraint's detail holds the row, an argument that does not fit is printed, and
 // an error of connecting holds the configuration.
 func (*postgresEngine) clean(ctx context.Context, err error) error {
-	var known *postgresError
+	if err == nil || errors.Is(err, errAborted) {
+		return err
+	}
+	if known := known(ctx, err); known != nil {
+		return known
+	}
+	return fmt.Errorf("driver: %T", err)
+}
+
+// known is what may be told of an error of the driver or of its connection, nil if err is none.
+func known(ctx context.Context, err error) error {
+	var cleaned *postgresError
 	var server *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var network *net.OpError
 	switch {
-	case err == nil || errors.As(err, &known) || errors.Is(err, errAborted):
+	case errors.As(err, &cleaned):
 		return err
 	case errors.As(err, &server):
 		if server.Code == postgresCancelled && ctx.Err() != nil {
@@ -89,7 +101,7 @@ func (*postgresEngine) clean(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &postgresError{postgresLost, "the server did not answer in time", false}
 	}
-	return fmt.Errorf("driver: %T", err)
+	return nil
 }
 
 func lost(err error) bool {
@@ -104,13 +116,17 @@ func lost(err error) bool {
 // serverText has no detail, no context and no hint.
 func serverText(e *pgconn.PgError) string {
 	text := "SQLSTATE " + e.Code
-	if len(e.Code) == 5 && slices.Contains(tellingClasses, e.Code[:2]) {
+	if inClass(e.Code, tellingClasses) {
 		text += ": " + e.Message
 	}
 	if e.ConstraintName != "" {
 		text += ", constraint " + e.ConstraintName
 	}
 	return text
+}
+
+func inClass(code, classes string) bool {
+	return len(code) == 5 && slices.Contains(strings.Fields(classes), code[:2])
 }
 
 // code is PostgreSQL's code of err, "" if it has none.
@@ -176,7 +192,7 @@ func translatePostgres(code string, err error) error {
 	case postgresSerialisation, postgresDeadlock, postgresLocked, postgresReadOnly, postgresIdle:
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	if len(code) == 5 && slices.Contains(unavailableClasses, code[:2]) {
+	if inClass(code, unavailableClasses) {
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
@@ -24,7 +25,8 @@ func (s securityEvents) Record(ctx context.Context, until time.Time, events ...a
 		insert := inserter{tx: t, columns: 10,
 			into: "security_event (at, service, operation, code, cause, anchor, cvr, addr, message_id, until)"}
 		for _, e := range events {
-			err := insert.row(e.At.UnixMicro(), e.Service, e.Operation, e.Code, e.Cause, e.Anchor, e.CVR, e.Addr, e.MessageID, until.UnixMicro())
+			err := insert.row(e.At.UnixMicro(), storable(e.Service), storable(e.Operation), storable(e.Code), storable(e.Cause), storable(e.Anchor),
+				storable(e.CVR), storable(e.Addr), storable(e.MessageID), until.UnixMicro())
 			if err != nil {
 				return err
 			}
@@ -35,6 +37,11 @@ func (s securityEvents) Record(ctx context.Context, until time.Time, events ...a
 		return fmt.Errorf("record security events: %w", err)
 	}
 	return nil
+}
+
+// storable is s without what not every database takes as a character. Events hold what strangers sent: one must not keep others from being told.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
 const findEvents = `SELECT at, service, operation, code, cause, anchor, cvr, addr, message_id FROM security_event

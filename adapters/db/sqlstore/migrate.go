@@ -114,7 +114,7 @@ func (s schema) up(ctx context.Context) (steps []Migration, err error) {
 	}
 	applied, err := provider.Up(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return nil, err
 	}
 	steps = nil
 	for _, m := range applied {
@@ -188,7 +188,16 @@ func withSchema(ctx context.Context, opt Options, use func(schema) error) error 
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	return (*postgresEngine)(nil).clean(ctx, use(schemaPostgres(db)))
+	err = use(schemaPostgres(db))
+	known := known(ctx, err)
+	var partial *goose.PartialError
+	switch {
+	case known != nil && errors.As(err, &partial):
+		return fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), known)
+	case known != nil:
+		return known
+	}
+	return err
 }
 
 // upAlone is up by one process at a time. What another one did meanwhile is not pending any more.

@@ -81,7 +81,8 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	return db, nil
 }
 
-// Close closes every connection. It waits for the transactions that write.
+// Close closes every connection. With SQLite it waits for the transaction that writes; with PostgreSQL one that runs has its connection to its
+// end.
 func (db *DB) Close() error { return db.close() }
 
 // Ping tells whether the database answers and its files are still there.
