@@ -131,7 +131,6 @@ func (a topics) Trim(ctx context.Context, t messagelog.Topic, part int, before i
 			err = messagelog.ErrNoTopic
 		}
 		if err == nil && before > bounds[t][part].First && bounds[t][part].End > bounds[t][part].First {
-			a.c.reader.forget(topicPart{t, part})
 			err = a.do(ctx, []messagelog.Topic{t}, func(admin sarama.ClusterAdmin) error {
 				return admin.DeleteRecords(string(t), map[int32]int64{int32(part): min(before, bounds[t][part].End)}) //nolint:gosec // a partition
 			})

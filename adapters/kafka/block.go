@@ -46,6 +46,9 @@ func (b *block) load(f *sarama.FetchResponseBlock) error {
 		if batch.LastOffsetDelta < 0 || batch.FirstOffset < 0 {
 			return sarama.PacketDecodingError{Info: fmt.Sprintf("a batch at %d with last offset %d", batch.FirstOffset, batch.LastOffset())}
 		}
+		if batch.Control && (len(batch.Records) != 1 || len(batch.Records[0].Key) < 4) {
+			return sarama.PacketDecodingError{Info: fmt.Sprintf("a control batch at %d that is no marker", batch.FirstOffset)}
+		}
 		for _, r := range batch.Records {
 			if r.OffsetDelta < 0 || r.OffsetDelta > int64(batch.LastOffsetDelta) {
 				return sarama.PacketDecodingError{Info: fmt.Sprintf("record %d outside its batch of %d", r.OffsetDelta, batch.LastOffsetDelta+1)}
@@ -105,11 +108,8 @@ func (b *block) begin(batch *sarama.RecordBatch) {
 // abortMarker tells whether a control batch ends a transaction that is aborted. The key of its one record is a version and a type, of two
 // bytes each; type 0 is abort.
 func abortMarker(batch *sarama.RecordBatch) bool {
-	if len(batch.Records) == 0 {
-		return false
-	}
 	key := batch.Records[0].Key
-	return len(key) >= 4 && key[2] == 0 && key[3] == 0
+	return key[2] == 0 && key[3] == 0
 }
 
 func (b *block) add(p topicPart, batch *sarama.RecordBatch, r *sarama.Record, offset int64) {

@@ -143,7 +143,11 @@ func TestWhatIsNoBatchIsAnError(t *testing.T) {
 		"a batch that ends before itself": {RecordBatch: &sarama.RecordBatch{LastOffsetDelta: -1}},
 		"a batch before offset 0":         {RecordBatch: &sarama.RecordBatch{FirstOffset: -1}},
 		"a record after its batch":        {RecordBatch: &sarama.RecordBatch{Records: []*sarama.Record{{OffsetDelta: 1}}}},
-		"a record before its batch":       {RecordBatch: &sarama.RecordBatch{Records: []*sarama.Record{{OffsetDelta: -1}}}},
+		"a marker without a kind":         {RecordBatch: &sarama.RecordBatch{Control: true, Records: []*sarama.Record{{Key: []byte{0, 0}}}}},
+		"a control batch of two records": {RecordBatch: &sarama.RecordBatch{
+			Control: true, LastOffsetDelta: 1, Records: []*sarama.Record{{Key: make([]byte, 4)}, {Key: make([]byte, 4), OffsetDelta: 1}},
+		}},
+		"a record before its batch": {RecordBatch: &sarama.RecordBatch{Records: []*sarama.Record{{OffsetDelta: -1}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, sets := range [][]*sarama.Records{{bad}, {{RecordBatch: good}, bad}} {

@@ -55,7 +55,7 @@ func opened(t testing.TB, opt Options) *Cluster {
 
 // bounded is a context for what shall not fail by being slow.
 func bounded(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -215,7 +215,7 @@ func TestNAS60AnOpenTransactionEndsTheLog(t *testing.T) {
 		other.committed(t, c, "c")
 		assert.Equal(t, messagelog.Bounds{First: 0, End: stable}, boundsOf(t, c, topic))
 		requireTaken(t, c, topic, "a")
-		require.NoError(t, c.Topics().Trim(bounded(t), topic, 0, stable+100))
+		require.NoError(t, c.Topics().Trim(bounded(t), topic, 0, highWatermark(t, c, topic)))
 		assert.Equal(t, messagelog.Bounds{First: stable, End: stable}, boundsOf(t, c, topic), "Trim deletes nothing that is not decided")
 		open.commit(t, c)
 		got, next, err := taken(t, c, topic, stable, boundsOf(t, c, topic).End, ever)
@@ -491,12 +491,16 @@ func TestALongWaitHoldsUpNobody(t *testing.T) {
 			start := time.Now()
 			boundsOf(t, c, topic)
 			requireTaken(t, c, topic)
-			require.Less(t, time.Since(start), maxWait, "a request waits behind a fetch")
+			require.Less(t, time.Since(start), maxWait/2, "a request waits behind a fetch")
 		}
 		cancel()
-		start := time.Now()
-		waiting.Wait()
-		assert.Less(t, time.Since(start), maxWait, "readers wait on after their context has ended")
+		ended := make(chan struct{})
+		go func() { waiting.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(maxWait):
+			t.Error("readers wait on after their context has ended")
+		}
 	})
 }
 
@@ -588,7 +592,23 @@ func TestNAS65TheLeaderChanges(t *testing.T) {
 	c := opened(t, Options{Brokers: broker.ListenAddrs()})
 	topic := topicOf(t, c, 1)
 	w := writerTo(t, c, topic, sarama.CompressionNone)
+	t.Run("NAS-65 between reads that do not wait", func(t *testing.T) {
+		for i := range 6 {
+			w.committed(t, c, fmt.Sprint(i))
+		}
+		for i := range 6 {
+			require.NoError(t, broker.MoveTopicPartition(string(topic), 0, int32(i%3)))
+			requireTaken(t, c, topic, "0", "1", "2", "3", "4", "5")
+			require.NoError(t, broker.MoveTopicPartition(string(topic), 0, int32((i+1)%3)))
+			assert.Equal(t, messagelog.Bounds{End: 12}, boundsOf(t, c, topic))
+		}
+		require.NoError(t, broker.MoveTopicPartition(string(topic), 0, (broker.LeaderFor(string(topic), 0)+1)%3))
+		require.NoError(t, c.Topics().Trim(bounded(t), topic, 0, 2))
+		assert.Equal(t, messagelog.Bounds{First: 2, End: 12}, boundsOf(t, c, topic))
+	})
 	t.Run("NAS-65 while a reader waits", func(t *testing.T) {
+		topic := topicOf(t, c, 1)
+		w := writerTo(t, c, topic, sarama.CompressionNone)
 		got := make(chan string)
 		go func() {
 			for batch, err := range c.Read(bounded(t), topic, 0, 0, -1, ever) {
@@ -609,17 +629,6 @@ func TestNAS65TheLeaderChanges(t *testing.T) {
 			w.committed(t, c, fmt.Sprint(i))
 			require.Equal(t, fmt.Sprint(i), <-got)
 		}
-	})
-	t.Run("NAS-65 between reads that do not wait", func(t *testing.T) {
-		for i := range 6 {
-			require.NoError(t, broker.MoveTopicPartition(string(topic), 0, int32(i%3)))
-			requireTaken(t, c, topic, "0", "1", "2", "3", "4", "5")
-			require.NoError(t, broker.MoveTopicPartition(string(topic), 0, int32((i+1)%3)))
-			assert.Equal(t, messagelog.Bounds{End: 12}, boundsOf(t, c, topic))
-		}
-		require.NoError(t, broker.MoveTopicPartition(string(topic), 0, (broker.LeaderFor(string(topic), 0)+1)%3))
-		require.NoError(t, c.Topics().Trim(bounded(t), topic, 0, 2))
-		assert.Equal(t, messagelog.Bounds{First: 2, End: 12}, boundsOf(t, c, topic))
 	})
 }
 
