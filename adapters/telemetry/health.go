@@ -159,7 +159,12 @@ func (h *Health) Admin(m *Metrics, ready func(context.Context) error) http.Handl
 		case ready(r.Context()) != nil:
 			answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "not ready\n")
 		default:
-			lines := []string{statusOK}
+			lines, up := h.status(r.Context())
+			if !up {
+				answer(w, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "not ready\n"+strings.Join(lines, "\n")+"\n")
+				return
+			}
+			lines = []string{statusOK}
 			for _, warning := range h.ask(r.Context(), h.Warnings) {
 				lines = append(lines, "warning: "+warning)
 			}

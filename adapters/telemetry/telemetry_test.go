@@ -285,6 +285,9 @@ func TestHealth(t *testing.T) {
 	expect("/status", 500, "Database : ERROR not reachable\nNames : OK\n")
 	expect("/alarm", 500, "Database: not reachable\n")
 	expect("/health", 503, `{"status":"DOWN"}`)
+	code, body := get(t, h.Admin(telemetry.NewMetrics(telemetry.Build{}), func(context.Context) error { return nil }), "/readyz")
+	assert.Equal(t, 503, code, "a server that cannot do its work is not ready")
+	assert.Equal(t, "not ready\nDatabase : ERROR not reachable\nNames : OK\n", body)
 	database = nil
 	now = now.Add(5 * time.Second)
 	expect("/status", 200, "Database : OK\nNames : OK\n")
@@ -302,7 +305,7 @@ func TestHealth(t *testing.T) {
 	now = now.Add(5 * time.Second)
 	h.Warnings = []telemetry.Alarm{func(context.Context) ([]string, error) { return []string{"trust files cannot be read"}, nil }}
 	expect("/alarm", 500, "trust files cannot be read\n")
-	code, body := get(t, h.Admin(telemetry.NewMetrics(telemetry.Build{}), func(context.Context) error { return nil }), "/readyz")
+	code, body = get(t, h.Admin(telemetry.NewMetrics(telemetry.Build{}), func(context.Context) error { return nil }), "/readyz")
 	assert.Equal(t, 200, code, "it goes on with what it has")
 	assert.Equal(t, "OK\nwarning: trust files cannot be read\n", body)
 

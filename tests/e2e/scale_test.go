@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/tests/nsptest"
+	"github.com/opennsp/nsp/tests/postgrestest"
 )
 
 // roles are the options of servers that share a database and a message log, each with a role of its own.
@@ -203,4 +206,60 @@ func trim(t *testing.T, brokers []string) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, admin.DeleteRecords(nsptest.Topic, ends))
+}
+
+// TestStoreStopped takes the database away from a running server and gives it back.
+func TestStoreStopped(t *testing.T) {
+	database, err := postgrestest.Start(t.Context(), postgrestest.Options{})
+	if errors.Is(err, postgrestest.ErrMissing) && os.Getenv("OPENNSP_TEST_REQUIRE") != "1" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	defer database.Stop()
+	s := nsptest.Start(t, nsptest.Options{Store: "postgres", Set: map[string]string{
+		"store.dsn": database.DSN, "health.failure_threshold": "3", "health.cache": "1s", "health.timeout": "1s",
+	}})
+	get := func(base, path string) (int, string) {
+		resp, err := http.Get(base + path) //nolint:gosec,noctx // our own server
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(body)
+	}
+	// statuses are those of the next n checks; the result of one is cached until the clock has moved.
+	statuses := func(n int) (codes []int) {
+		for range n {
+			s.Clock.Advance(2 * time.Second)
+			code, _ := get(s.URL, "/minlog2-lookup/status")
+			codes = append(codes, code)
+		}
+		return codes
+	}
+	registered(t, s, entry{})
+	require.Equal(t, []int{200}, statuses(1))
+	database.Kill()
+	t.Run("OC-21 after three checks the server says that its store is gone", func(t *testing.T) {
+		assert.Equal(t, []int{200, 200, 500}, statuses(3))
+		_, body := get(s.URL, "/minlog2-lookup/status")
+		assert.Contains(t, body, "Database : ERROR")
+		code, _ := get(s.Admin, "/livez")
+		assert.Equal(t, http.StatusOK, code)
+		code, _ = get(s.Admin, "/readyz")
+		assert.Equal(t, http.StatusServiceUnavailable, code)
+	})
+	t.Run("a call is refused meanwhile", func(t *testing.T) {
+		refused(t, s.System(cvr).Call(t, register, bulk(entry{activity: "Lost"})), "processing_problem", "")
+	})
+	require.NoError(t, database.Restart(t.Context()))
+	t.Run("OC-21 it recovers alone", func(t *testing.T) {
+		require.Eventually(t, func() bool { return statuses(1)[0] == http.StatusOK }, time.Minute, 10*time.Millisecond)
+		code, _ := get(s.Admin, "/readyz")
+		assert.Equal(t, http.StatusOK, code)
+		require.Eventually(t, func() bool {
+			return s.System(cvr).Call(t, register, bulk(entry{activity: "Found"})).Status == http.StatusOK
+		}, time.Minute, 10*time.Millisecond)
+		found := stored(t, s, "CPR:"+citizen)
+		assert.Len(t, found, 2, "what was acknowledged, and nothing that was refused")
+	})
 }
