@@ -77,6 +77,13 @@ func appendAccessLine(dst []byte, written time.Time, category, threadID string, 
 }
 
 func appendAccess(dst []byte, threadID string, a audit.Access) []byte {
+	if a.Method == audit.MethodJob { // there was no transport
+		dst = appendInt(dst, `{"duration":`, milliseconds(a.Duration))
+		dst = appendString(append(dst, `,"method":`...), a.Method)
+		dst = appendString(append(dst, `,"path":`...), audit.Cut(a.Path))
+		dst = appendString(append(dst, `,"threadId":`...), threadID)
+		return append(appendTime(append(dst, `,"time":`...), a.Arrived, calendar.Location()), '}')
+	}
 	dst = appendInt(dst, `{"code":`, int64(a.Code))
 	dst = appendInt(dst, `,"duration":`, milliseconds(a.Duration))
 	dst = appendMap(append(dst, `,"httpHeaders":`...), a.HTTPHeaders)

@@ -28,6 +28,13 @@ func TestPublishedSample(t *testing.T) {
 	})
 }
 
+func TestLineOfAJob(t *testing.T) {
+	line, _ := encode(t, audit.Entry{Route: audit.MinLog2, Access: audit.Access{Method: audit.MethodJob, Path: "job:minlog-cleanup",
+		Duration: 1500 * time.Millisecond, Arrived: time.Date(2026, 11, 21, 2, 15, 0, 0, time.UTC)}})
+	assert.Contains(t, line, `,"access":{"duration":1500,"method":"JOB","path":"job:minlog-cleanup","threadId":"call-7f3a90c2d41e5b68",`+
+		`"time":"2026-11-21T03:15:00+01:00"}}`)
+}
+
 // encode writes e at a fixed time and reads the line as any JSON reader would.
 func encode(t require.TestingT, e audit.Entry) (line string, value map[string]any) {
 	at := time.Date(2026, 11, 21, 10, 0, 0, 123456789, time.UTC)

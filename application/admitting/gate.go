@@ -98,7 +98,7 @@ func (g *Gate) Ready(ctx context.Context) error {
 func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, identity.Caller) error, encode Encode) Outcome {
 	var notes audit.Notes
 	r := run{gate: g, call: call, encode: encode, notes: &notes}
-	ctx = context.WithValue(ctx, notesKey{}, &notes)
+	ctx = WithNotes(ctx, &notes)
 	caller, err := r.admit(ctx)
 	if err != nil {
 		return r.refuse(ctx, err)

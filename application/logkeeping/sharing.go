@@ -18,7 +18,7 @@ const (
 )
 
 // Run consumes this instance's share of the partitions until ctx ends, and gives it to the others then. A step that fails is tried again,
-// after 0.2 to 30 seconds; nothing is passed over.
+// after 0.2 to 30 seconds; nothing is passed over. The partitions are shared on a timer unless Ticks is set.
 func (c *Consumer) Run(ctx context.Context) {
 	c.persist(ctx, "prepare the topic", func() error { return EnsureTopic(ctx, c.Topics, c.Topic, c.Spec) })
 	ticks := c.Ticks

@@ -37,6 +37,18 @@ type instance struct {
 	stop   context.CancelFunc
 	ended  chan struct{}
 	leases *mortalLeases
+	store  *countedStore
+}
+
+// countedStore counts the steps of an instance.
+type countedStore struct {
+	ports.LogStore
+	steps atomic.Int64
+}
+
+func (s *countedStore) Store(ctx context.Context, p minlog.Partition, from, to int64, b minlog.Batch) (int, error) {
+	s.steps.Add(1)
+	return s.LogStore.Store(ctx, p, from, to, b)
 }
 
 // mortalLeases are leases as a process sees them that may lose its database.
@@ -91,9 +103,9 @@ func (f *fleet) now() time.Time          { return now.Add(time.Duration(f.at.Loa
 func (f *fleet) advance(d time.Duration) { f.at.Add(int64(d / time.Second)) }
 
 func (f *fleet) start(t *testing.T, name string) {
-	i := &instance{ticks: make(chan time.Time), leases: &mortalLeases{Leases: f.db.Leases()}, ended: make(chan struct{})}
+	i := &instance{ticks: make(chan time.Time), leases: &mortalLeases{Leases: f.db.Leases()}, store: &countedStore{LogStore: f.db.LogStore()}, ended: make(chan struct{})}
 	i.Consumer = &logkeeping.Consumer{
-		Log: f.db.MessageLog(), Topics: f.db.Topics(), Store: f.db.LogStore(), Now: f.now, Logger: slog.New(slog.DiscardHandler), Topic: topic,
+		Log: f.db.MessageLog(), Topics: f.db.Topics(), Store: i.store, Now: f.now, Logger: slog.New(slog.DiscardHandler), Topic: topic,
 		Spec: messagelog.Spec{Partitions: partitions}, Batch: 100, BatchWait: time.Minute, RetentionYears: 2,
 		Leases: i.leases, Instance: name, Lease: 30 * time.Second, Ticks: i.ticks,
 	}
@@ -295,7 +307,9 @@ func TestInstancesShareThePartitions(t *testing.T) {
 		for n, owner := range f.owners(t) {
 			assert.Equal(t, "a", owner, "partition %d", n)
 		}
+		steps := f.instances["b"].store.steps.Load()
 		f.flows(t)
+		assert.Equal(t, steps, f.instances["b"].store.steps.Load(), "steps of b")
 		f.instances["b"].leases.away.Store(false)
 		f.tick("b")
 		assert.Equal(t, map[string]int{"a": 6, "b": 6}, f.settle(t, "a", "b"))
@@ -347,7 +361,11 @@ func (s *slowStore) Store(ctx context.Context, p minlog.Partition, from, to int6
 	case s.entered <- struct{}{}:
 	default:
 	}
-	<-s.leave
+	select {
+	case <-s.leave:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 	return s.LogStore.Store(ctx, p, from, to, b)
 }
 

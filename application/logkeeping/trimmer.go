@@ -25,36 +25,42 @@ const trimStep = 5000
 
 // Trim deletes, in every partition, records that were consumed and are older than Keep. It returns how many positions were given up.
 func (t *Trimmer) Trim(ctx context.Context) (trimmed int64, err error) {
+	for done := false; !done && err == nil; {
+		var n int64
+		n, done, err = t.step(ctx)
+		trimmed += n
+	}
+	return trimmed, err
+}
+
+// step trims each partition once; done=true when nothing is left to trim.
+func (t *Trimmer) step(ctx context.Context) (trimmed int64, done bool, err error) {
 	bounds, err := t.Log.Bounds(ctx, []messagelog.Topic{t.Topic})
 	if err != nil {
-		return 0, fmt.Errorf("bounds of %s: %w", t.Topic, err)
+		return 0, false, fmt.Errorf("bounds of %s: %w", t.Topic, err)
 	}
 	for part, b := range bounds[t.Topic] {
 		n, err := t.trim(ctx, part, b.First)
 		trimmed += n
 		if err != nil {
-			return trimmed, fmt.Errorf("trim %s/%d: %w", t.Topic, part, err)
+			return trimmed, false, fmt.Errorf("trim %s/%d: %w", t.Topic, part, err)
 		}
 	}
-	return trimmed, nil
+	return trimmed, trimmed == 0, nil
 }
 
 func (t *Trimmer) trim(ctx context.Context, part int, first int64) (trimmed int64, err error) {
 	next, known, err := t.Store.NextOffset(ctx, minlog.Partition{Topic: t.Topic, Number: part})
-	if err != nil || !known {
+	if err != nil || !known || first+trimStep > next {
 		return 0, err
 	}
-	for end := first + trimStep; end <= next; end += trimStep {
-		old, err := t.old(ctx, part, end-1)
-		if err != nil || !old {
-			return trimmed, err
-		}
-		if err := t.Topics.Trim(ctx, t.Topic, part, end); err != nil {
-			return trimmed, err
-		}
-		trimmed += trimStep
+	if old, err := t.old(ctx, part, first+trimStep-1); err != nil || !old {
+		return 0, err
 	}
-	return trimmed, nil
+	if err := t.Topics.Trim(ctx, t.Topic, part, first+trimStep); err != nil {
+		return 0, err
+	}
+	return trimStep, nil
 }
 
 // old tells whether the record at offset, and with it every one before, is older than Keep.

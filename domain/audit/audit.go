@@ -87,6 +87,9 @@ type Entry struct {
 	Access Access
 }
 
+// MethodJob is the Method of a job's line: its Path is "job:<name>".
+const MethodJob = "JOB"
+
 // Access describes the call as the transport saw it (fields of the NSP audit line's "access" object). Header and attribute maps hold only
 // names of the allow-lists. Durations are whole milliseconds in the log.
 type Access struct {

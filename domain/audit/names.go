@@ -18,6 +18,7 @@ const (
 	RegistrationRequest     Context   = "RegistrationRequest"
 	LookupRequest           Context   = "LookupRequest"
 	OnBehalfOfLookupRequest Context   = "OnBehalfOfLookupRequest"
+	Cleanup                 Context   = "Cleanup" // a job
 
 	STS          Component = "STS"
 	Issue        Context   = "Issue"
@@ -61,6 +62,9 @@ var (
 	PayloadSHA256 = Key{"PayloadSha256", NPI} // of the canonical Body, hexadecimal
 	CallerCPR     = Key{"Caller", SPI}
 	Parameters    = Key{"Parameters", SPI} // JSON, or NA
+	NumberDeleted = Key{"NumberDeleted", NPI}
+	MonthDeleted  = Key{"MonthDeleted", NPI} // such as 2024-10: all of it, uncounted
+	OlderThan     = Key{"OlderThan", NPI}    // an instant, RFC 3339
 )
 
 // Keys of the token service.

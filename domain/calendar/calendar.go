@@ -1,7 +1,10 @@
 // Package calendar holds the rules of the Danish calendar: days, ages and local times of Europe/Copenhagen.
 package calendar
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // location is immutable after start; the binary embeds the time zone data (bootstrap imports time/tzdata).
 var location = mustLoad()
@@ -94,4 +97,33 @@ func LocalBounds(year int, month time.Month, day, hour, minute, second, nanoseco
 		latest, ok = t, true
 	}
 	return earliest, latest, ok
+}
+
+// TimeOfDay is a time that the clocks of Copenhagen show.
+type TimeOfDay struct{ Hour, Minute int }
+
+var errTimeOfDay = errors.New("not a time of day such as 03:15")
+
+// ParseTimeOfDay reads 15:04.
+func ParseTimeOfDay(s string) (TimeOfDay, error) {
+	t, err := time.Parse("15:04", s)
+	if err != nil || len(s) != len("15:04") {
+		return TimeOfDay{}, errTimeOfDay
+	}
+	return TimeOfDay{t.Hour(), t.Minute()}, nil
+}
+
+// String returns 15:04.
+func (c TimeOfDay) String() string {
+	return time.Date(0, 1, 1, c.Hour, c.Minute, 0, 0, time.UTC).Format("15:04")
+}
+
+// After returns the first instant after t at which it is c on some day: once a day, also on the night whose hour comes twice (the first time)
+// and on the one that lacks it (an hour later on the clock), as [Local] has it.
+func (c TimeOfDay) After(t time.Time) time.Time {
+	for day := t.In(location); ; day = time.Date(day.Year(), day.Month(), day.Day()+1, 12, 0, 0, 0, location) {
+		if at := Local(day.Year(), day.Month(), day.Day(), c.Hour, c.Minute, 0, 0); at.After(t) {
+			return at.UTC()
+		}
+	}
 }

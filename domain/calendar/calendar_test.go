@@ -100,3 +100,49 @@ func TestDaysAreOrdered(t *testing.T) {
 		require.Equal(t, d, again)
 	})
 }
+
+func TestTimeOfDayAfter(t *testing.T) {
+	for _, c := range []struct{ name, clock, after, want string }{
+		{"later today", "03:15", "2026-01-15T02:14:59Z", "2026-01-15T02:15:00Z"},
+		{"tomorrow, at the time itself", "03:15", "2026-01-15T02:15:00Z", "2026-01-16T02:15:00Z"},
+		{"summer", "03:15", "2026-07-15T12:00:00Z", "2026-07-16T01:15:00Z"},
+		{"the day is that of Copenhagen", "00:30", "2026-07-15T22:10:00Z", "2026-07-15T22:30:00Z"},
+		{"the new year", "03:15", "2026-12-31T12:00:00Z", "2027-01-01T02:15:00Z"},
+		{"29 February", "03:15", "2028-02-28T12:00:00Z", "2028-02-29T02:15:00Z"},
+		{"into summer time: a day of 23 hours", "03:15", "2026-03-28T02:15:00Z", "2026-03-29T01:15:00Z"},
+		{"the night that lacks the time", "02:30", "2026-03-28T02:00:00Z", "2026-03-29T01:30:00Z"},
+		{"after that night", "02:30", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"},
+		{"out of summer time: a day of 25 hours", "03:15", "2026-10-24T01:15:00Z", "2026-10-25T02:15:00Z"},
+		{"the night that has the time twice: the first", "02:30", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"},
+		{"and not the second", "02:30", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"},
+		{"also when asked within the second", "02:30", "2026-10-25T01:10:00Z", "2026-10-26T01:30:00Z"},
+		{"midnight", "00:00", "2026-10-24T21:59:59Z", "2026-10-24T22:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			clock, err := calendar.ParseTimeOfDay(c.clock)
+			require.NoError(t, err)
+			assert.Equal(t, c.clock, clock.String())
+			assert.Equal(t, utc(c.want), clock.After(utc(c.after)))
+		})
+	}
+	for _, s := range []string{"", "3:15", "24:00", "03:60", "03:15:00", "03.15", " 03:15", "-1:00"} {
+		_, err := calendar.ParseTimeOfDay(s)
+		assert.Error(t, err, s)
+	}
+}
+
+// TestTimeOfDayComesOnceADay shows that the instants follow each other by 23 to 25 hours, each on a day of its own.
+func TestTimeOfDayComesOnceADay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		clock := calendar.TimeOfDay{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")}
+		at := clock.After(time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "at"), 0))
+		for range 400 {
+			next := clock.After(at)
+			require.GreaterOrEqual(t, next.Sub(at), 23*time.Hour)
+			require.LessOrEqual(t, next.Sub(at), 25*time.Hour)
+			require.Equal(t, next, clock.After(next.Add(-time.Nanosecond)))
+			require.NotEqual(t, calendar.DayOf(at), calendar.DayOf(next))
+			at = next
+		}
+	})
+}

@@ -23,7 +23,7 @@ var rules = []rule{
 	{"package comment", "Somebody who opens a folder learns in one place what it is for.", packageComments},
 	{"no init", "What runs before main cannot be configured, ordered or tested. Wire it in bootstrap.", noInit},
 	{"no package state", "Two servers in one process (every test) must not share anything. Keep state in a value that bootstrap makes; a package value is written once, where it is declared.", noPackageState},
-	{"unit of work", "One order for every call: effect, audit line, commit, answer. Only the admission gate opens a unit of work; a use case never sees a transaction.", unitOfWork},
+	{"unit of work", "One order for every call: effect, audit line, commit, answer. Only the admission gate, and the runner of jobs, open a unit of work; a use case never sees a transaction.", unitOfWork},
 	{"package names", "A package is named after what it provides. These names provide a place to put things.", packageNames},
 	{"no empty folder", "A folder appears when its first real code does.", noEmptyFolder},
 	{"short main", "main parses flags, handles signals and returns the exit code; everything else is callable from a test.", shortMain},
@@ -115,7 +115,7 @@ func noInit(r *repo) []string {
 }
 
 // gate are the only folders whose code may open a unit of work.
-var gate = []string{"application/admitting"}
+var gate = []string{"application/admitting", "application/scheduling"}
 
 // unitHolders may name the type: they define it, implement it, wrap it or wire it.
 var unitHolders = slices.Concat(gate, []string{"ports", "adapters/db", "adapters/kafka", "adapters/telemetry", "bootstrap", "tests"})
