@@ -559,19 +559,17 @@ func TestCloseEndsReaders(t *testing.T) {
 
 func TestGrowthIsNoticed(t *testing.T) {
 	onBrokers(t, func(t *testing.T, c *Cluster) {
-		topic := topicOf(t, c, 1)
-		require.Equal(t, messagelog.Bounds{}, boundsOf(t, c, topic))
+		read, asked := topicOf(t, c, 1), topicOf(t, c, 1)
 		other := opened(t, c.opt)
-		require.NoError(t, other.Topics().GrowTopic(bounded(t), topic, 3))
-		_, _, err := taken(t, c, topic, 0, -1, messagelog.ReadOptions{})
-		require.NoError(t, err)
-		for _, err := range c.Read(bounded(t), topic, 2, 0, -1, messagelog.ReadOptions{}) {
+		require.NoError(t, other.Topics().GrowTopic(bounded(t), read, 3))
+		require.NoError(t, other.Topics().GrowTopic(bounded(t), asked, 3))
+		for _, err := range c.Read(bounded(t), read, 2, 0, -1, messagelog.ReadOptions{}) {
 			require.NoError(t, err, "a partition that is new")
 		}
 		require.Eventually(t, func() bool {
-			bounds, err := c.Bounds(bounded(t), []messagelog.Topic{topic})
-			return assert.NoError(t, err) && len(bounds[topic]) == 3
-		}, time.Minute, 10*time.Millisecond)
+			bounds, err := c.Bounds(bounded(t), []messagelog.Topic{asked})
+			return assert.NoError(t, err) && len(bounds[asked]) == 3
+		}, 10*boundsAge, 10*time.Millisecond)
 	})
 }
 
