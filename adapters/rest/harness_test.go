@@ -35,6 +35,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
@@ -99,8 +100,9 @@ type house struct {
 	echo     *echo.Echo
 	secrets  []string // what no log may hold
 	consumer *logkeeping.Consumer
-	started  int   // runs of the clean-up
-	refusing error // why the clean-up does not start
+	runner   *scheduling.Runner // stands still until runJobs
+	ticks    chan time.Time
+	cleaned  fakeCleanup
 }
 
 // start makes the API; change may change what it is made of.
@@ -138,6 +140,11 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Log: h.db.MessageLog(), Topics: h.db.Topics(), Store: h.db.LogStore(), Now: now, Logger: log, Topic: "minlog", Spec: messagelog.Spec{Partitions: 2},
 		Batch: 10, RetentionYears: 2,
 	}
+	h.ticks = make(chan time.Time)
+	h.runner = &scheduling.Runner{
+		Leases: h.db.Leases(), Runs: h.db.JobRuns(), Units: h.db.Units(), Audit: &memory.AuditLog{}, Now: time.Now, NewID: auth.NewCallID, Log: log,
+		Instance: "a", Ticks: h.ticks, Jobs: []scheduling.Job{{Name: logkeeping.CleanupJob, Begin: h.cleaned.begin}},
+	}
 	h.deps = rest.Deps{
 		Gate: gate, Sessions: sessions, Envelopes: h.router, Audiences: []string{audience},
 		Grants:         &securing.Grants{Store: h.db.Grants(), Trail: trail, Now: now, NewID: newID},
@@ -156,13 +163,8 @@ func start(t *testing.T, change ...func(*house)) *house {
 			}},
 			Issuer: &stsws.TestIssuer{Issuer: issuer, Signer: signer},
 		},
-		Cleaning: &logkeeping.Cleaning{Runs: h.db.JobRuns(), Trail: trail, Start: func(context.Context) error {
-			if h.refusing == nil {
-				h.started++
-			}
-			return h.refusing
-		}},
-		Consumption: &logkeeping.Consumption{Consumer: h.consumer, Trail: trail},
+		Cleaning:    &logkeeping.Cleaning{Runner: h.runner, Trail: trail},
+		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
 		Now:         now, Log: log,
 		Refused: func(r audit.Refusal) {
 			h.refused = append(h.refused, r)

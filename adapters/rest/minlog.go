@@ -78,7 +78,7 @@ func (a *api) readConsumer(ctx context.Context, x *exchange, caller identity.Cal
 	}{make([]partitionJSON, len(partitions)), deadLetters}
 	for i, p := range partitions {
 		answer.Partitions[i] = partitionJSON{
-			Topic: string(a.Consumption.Consumer.Topic), Partition: p.Partition, Next: p.Next, End: p.End, Lag: p.Lag, State: string(p.State),
+			Topic: string(p.Topic), Partition: p.Partition, Next: p.Next, End: p.End, Lag: p.Lag, Owner: p.Owner, State: string(p.State),
 		}
 	}
 	return reply{status: http.StatusOK, value: answer}, nil

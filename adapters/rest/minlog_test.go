@@ -1,8 +1,10 @@
 package rest_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/rest"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/job"
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -23,9 +26,69 @@ const (
 	pathConsumer   = "/api/minlog/v1/consumer"
 )
 
+// fakeCleanup is a clean-up whose runs go on until they are let go.
+type fakeCleanup struct {
+	mu    sync.Mutex
+	runs  int
+	going chan struct{}
+}
+
+func (f *fakeCleanup) begin() scheduling.Work {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.runs++
+	f.going = make(chan struct{})
+	return fakeRun(f.going)
+}
+
+func (f *fakeCleanup) begun() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.runs
+}
+
+func (f *fakeCleanup) letGo() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.going)
+}
+
+type fakeRun chan struct{}
+
+func (r fakeRun) Step(ctx context.Context) (bool, error) {
+	select {
+	case <-r:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+func (fakeRun) End(error) any { return logkeeping.Cleaned{RowsDeleted: 7} }
+
+// runJobs has the server run jobs until the test ends.
+func (h *house) runJobs(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { h.runner.Run(ctx); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended })
+	h.ticks <- time.Now() // it takes one when it has begun
+}
+
+// finished waits until no run goes on.
+func (h *house) finished(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		status, err := h.runner.Status(t.Context())
+		return err == nil && status[0].Holder == "" && status[0].Result == scheduling.OK
+	}, 10*time.Second, time.Millisecond)
+}
+
 // Nobody but an administrator sees the operation of MinLog or changes it.
 func TestOperationIsForAdministrators(t *testing.T) {
 	h := start(t)
+	h.runJobs(t)
 	require.NoError(t, logkeeping.EnsureTopic(t.Context(), h.db.Topics(), "minlog", messagelog.Spec{Partitions: 1}))
 	require.NoError(t, h.db.JobRuns().Keep(t.Context(), job.Run{Name: logkeeping.CleanupJob, StartedAt: noon}))
 	operations := []struct {
@@ -43,17 +106,23 @@ func TestOperationIsForAdministrators(t *testing.T) {
 			t.Run("SU-6 "+o.method+" "+o.path+" by another", func(t *testing.T) {
 				h.now = h.now.Add(time.Second)
 				h.problem(t, h.call(t, o.method, o.path, "", bearer(token)...), status, code)
-				assert.Zero(t, h.started)
+				assert.Zero(t, h.cleaned.begun())
 			})
 		}
 	}
+	begun := 0
 	for _, token := range []string{h.as(t, "administrator"), operatorToken} {
 		for _, o := range operations {
 			a := h.call(t, o.method, o.path, "", bearer(token)...)
 			assert.Equal(t, o.status, a.Code, "%s %s: %s", o.method, o.path, a.Body)
+			if o.method == http.MethodPost {
+				begun++
+				require.Eventually(t, func() bool { return h.cleaned.begun() == begun }, 10*time.Second, time.Millisecond)
+				h.cleaned.letGo()
+				h.finished(t)
+			}
 		}
 	}
-	assert.Equal(t, 4, h.started)
 }
 
 func TestCleanup(t *testing.T) {
@@ -82,24 +151,45 @@ func TestCleanup(t *testing.T) {
 		keep(job.Run{FinishedAt: noon.Add(time.Minute), Detail: failed})
 		assert.Equal(t, "the disk is full", shown()["detail"])
 	}
+}
+
+func TestRunCleanup(t *testing.T) {
 	for _, path := range []string{pathCleanup, pathRunCleanup} {
-		h.started, h.refusing = 0, nil
-		run := func() answer { return h.call(t, http.MethodPost, path, "", bearer(operatorToken)...) }
-		t.Run("AC-37 it runs beside the answer: "+path, func(t *testing.T) {
+		t.Run("AC-37 two at once: "+path, func(t *testing.T) {
+			h := start(t)
+			run := func() answer { return h.call(t, http.MethodPost, path, "", bearer(operatorToken)...) }
+			h.problem(t, run(), http.StatusServiceUnavailable, fault.CodeProcessing)
+			h.runJobs(t)
 			a := run()
 			assert.Equal(t, http.StatusAccepted, a.Code, "%s", a.Body)
 			assert.Empty(t, a.Body.Bytes())
-			assert.Equal(t, 1, h.started)
 			assert.Equal(t, []string{"Admin/JobRun user=operator filter=minlog-cleanup"}, h.said(t))
+			for _, other := range []string{pathCleanup, pathRunCleanup} {
+				h.problem(t, h.call(t, http.MethodPost, other, "", bearer(operatorToken)...), http.StatusConflict, "job_running")
+			}
+			require.Eventually(t, func() bool { return h.cleaned.begun() == 1 }, 10*time.Second, time.Millisecond)
+			assert.NotContains(t, h.get(t, operatorToken, pathCleanup).body, "finishedAt")
+			h.cleaned.letGo()
+			h.finished(t)
+			shown := h.get(t, operatorToken, pathCleanup).body
+			assert.Equal(t, true, shown["ok"])
+			assert.InDelta(t, 7, shown["rowsDeleted"], 0)
+			assert.Equal(t, http.StatusAccepted, run().Code, "then again")
 		})
-		t.Run("AC-37 two at once: "+path, func(t *testing.T) {
-			h.refusing = fault.Error{Kind: fault.Conflict, Code: "already_running", Text: "It runs already."}
-			h.problem(t, run(), http.StatusConflict, "already_running")
-			assert.Equal(t, 1, h.started)
+		t.Run("AC-37 one runs in another process: "+path, func(t *testing.T) {
+			h := start(t)
+			h.runJobs(t)
+			got, err := h.db.Leases().Acquire(t.Context(), "job/"+logkeeping.CleanupJob, "b", time.Now(), time.Hour)
+			require.NoError(t, err)
+			require.True(t, got)
+			h.problem(t, h.call(t, http.MethodPost, path, "", bearer(operatorToken)...), http.StatusConflict, "job_running")
+			assert.Zero(t, h.cleaned.begun())
 		})
-		t.Run("it cannot start: "+path, func(t *testing.T) {
-			h.refusing = errTest
-			h.problem(t, run(), http.StatusInternalServerError, fault.CodeProcessing)
+		t.Run("a server that does not clean up: "+path, func(t *testing.T) {
+			h := start(t)
+			h.runner.Jobs = nil
+			h.runJobs(t)
+			h.problem(t, h.call(t, http.MethodPost, path, "", bearer(operatorToken)...), http.StatusNotFound, "no_such_job")
 		})
 	}
 }
@@ -115,9 +205,10 @@ func TestConsumer(t *testing.T) {
 		require.Equal(t, http.StatusOK, a.Code, "%s", a.Body)
 		return a.body["partitions"].([]any), a.body["deadLetters"]
 	}
+	h.consumer.Instance = "front-1"
 	of := func(partition, next, end int) map[string]any {
 		return map[string]any{"topic": "minlog", "partition": float64(partition), "next": float64(next), "end": float64(end), "lag": float64(end - next),
-			"state": "running"}
+			"owner": "front-1", "state": "running"}
 	}
 	want := []any{of(0, 0, 0), of(1, 0, 0)}
 	want[part] = of(part, 0, 2)
@@ -162,10 +253,11 @@ func TestBadInputOfOperation(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := start(t)
+			h.runJobs(t)
 			a := h.call(t, c.method, c.path, c.body, append(bearer(operatorToken), c.headers...)...)
 			h.problem(t, a, c.status, c.code)
 			assert.Equal(t, c.allow, a.Header().Get("Allow"))
-			assert.Zero(t, h.started)
+			assert.Zero(t, h.cleaned.begun())
 		})
 	}
 }
@@ -179,21 +271,23 @@ func TestWithoutMinLog(t *testing.T) {
 
 func TestRunWithoutAuditLog(t *testing.T) {
 	h := start(t)
+	h.runJobs(t)
 	h.audit.Fail(errTest, nil)
 	for _, path := range []string{pathCleanup, pathRunCleanup} {
 		h.problem(t, h.call(t, http.MethodPost, path, "", bearer(operatorToken)...), http.StatusServiceUnavailable, fault.CodeProcessing)
 	}
-	assert.Zero(t, h.started, "what would leave no audit line does not start")
+	assert.Zero(t, h.cleaned.begun(), "what would leave no audit line does not start")
 }
 
 // A server without the API still has the timer's address, and nothing else.
 func TestMountCleanup(t *testing.T) {
 	h := start(t)
+	h.runJobs(t)
 	h.echo = echo.New()
 	rest.MountCleanup(h.echo, h.deps)
 	assert.Equal(t, http.StatusAccepted, h.call(t, http.MethodPost, pathRunCleanup, "", bearer(operatorToken)...).Code)
 	h.problem(t, h.call(t, http.MethodPost, pathRunCleanup, ""), http.StatusUnauthorized, fault.CodeMissingHeader)
-	assert.Equal(t, 1, h.started)
+	require.Eventually(t, func() bool { return h.cleaned.begun() == 1 }, 10*time.Second, time.Millisecond)
 	for _, route := range h.echo.Routes() {
 		assert.Equal(t, pathRunCleanup, route.Path)
 	}

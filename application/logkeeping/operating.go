@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
@@ -36,18 +37,16 @@ func operates(ctx context.Context, trail ports.Trail, where audit.Context, calle
 
 // Cleaning shows administrators what the clean-up did, and has it run. It is safe for concurrent use.
 type Cleaning struct {
-	Runs ports.JobRuns
-	// Start begins a run, which goes on when Start has returned; fault.Conflict while one goes on, in whatever process.
-	Start func(ctx context.Context) error
-	Trail ports.Trail
+	Runner *scheduling.Runner // which has the job, where this process does it
+	Trail  ports.Trail
 }
 
-// Last returns the latest run.
+// Last returns the latest run, of whatever process.
 func (c *Cleaning) Last(ctx context.Context, caller identity.Caller) (job.Run, error) {
 	if err := operates(ctx, c.Trail, audit.ReadJob, caller, CleanupJob); err != nil {
 		return job.Run{}, err
 	}
-	runs, err := c.Runs.Runs(ctx)
+	runs, err := c.Runner.Runs.Runs(ctx)
 	if err != nil {
 		return job.Run{}, fmt.Errorf("read runs of jobs: %w", err)
 	}
@@ -59,18 +58,18 @@ func (c *Cleaning) Last(ctx context.Context, caller identity.Caller) (job.Run, e
 	return job.Run{}, errNeverRan
 }
 
-// Run has the clean-up run, beside what the caller does next.
+// Run has the clean-up run, beside what the caller does next; fault.Conflict while it runs, in whatever process.
 func (c *Cleaning) Run(ctx context.Context, caller identity.Caller) error {
 	if err := operates(ctx, c.Trail, audit.JobRun, caller, CleanupJob); err != nil {
 		return err
 	}
-	return c.Start(ctx)
+	return c.Runner.Trigger(ctx, CleanupJob)
 }
 
 // Consumption shows administrators how far the message log is consumed. It is safe for concurrent use.
 type Consumption struct {
-	Consumer *Consumer
-	Trail    ports.Trail
+	Consumers []*Consumer // at least one; all of one store
+	Trail     ports.Trail
 }
 
 // Progress returns every partition, in order, and how many records could not be read.
@@ -78,10 +77,14 @@ func (c *Consumption) Progress(ctx context.Context, caller identity.Caller) (par
 	if err := operates(ctx, c.Trail, audit.ReadConsumer, caller, ""); err != nil {
 		return nil, 0, err
 	}
-	if partitions, err = c.Consumer.Status(ctx); err != nil {
-		return nil, 0, err
+	for _, consumer := range c.Consumers {
+		status, err := consumer.Status(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		partitions = append(partitions, status...)
 	}
-	if deadLetters, err = c.Consumer.Store.DeadLetters(ctx, time.Time{}); err != nil {
+	if deadLetters, err = c.Consumers[0].Store.DeadLetters(ctx, time.Time{}); err != nil {
 		return nil, 0, fmt.Errorf("count dead letters: %w", err)
 	}
 	c.Trail.Note(ctx, audit.Admin, audit.ReadConsumer, audit.Result.Is(strconv.Itoa(len(partitions))))
