@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -42,25 +41,40 @@ func size(r messagelog.Record) int {
 
 // entries returns copies of recs for their partitions.
 func entries(recs []messagelog.Record, counts map[messagelog.Topic]int) []entry {
-	headers := 0
+	headers, bytes := 0, 0
 	for _, r := range recs {
 		headers += len(r.Headers)
+		bytes += size(r)
 	}
 	all := make([]entry, len(recs))
 	values := make([]sarama.RecordHeader, headers)
 	pointers := make([]*sarama.RecordHeader, headers)
+	room := make(arena, 0, bytes)
 	for i, r := range recs {
 		e := &all[i]
 		e.topic, e.id = string(r.Topic), int32(messagelog.PartitionOf(r.Key, counts[r.Topic])) //nolint:gosec // a partition of the topic
-		e.record.Key, e.record.Value, e.size = bytes.Clone(r.Key), bytes.Clone(r.Value), size(r)
+		e.record.Key, e.record.Value, e.size = copied(&room, r.Key), copied(&room, r.Value), size(r)
+		n := len(r.Headers)
 		for j, h := range r.Headers {
-			values[j] = sarama.RecordHeader{Key: []byte(h.Key), Value: []byte(h.Value)}
+			values[j] = sarama.RecordHeader{Key: copied(&room, h.Key), Value: copied(&room, h.Value)}
 			pointers[j] = &values[j]
 		}
-		n := len(r.Headers)
 		e.record.Headers, values, pointers = pointers[:n:n], values[n:], pointers[n:]
 	}
 	return all
+}
+
+// arena is memory that what is copied shares: one allocation for all.
+type arena []byte
+
+// copied returns a copy of p; of nil, which Kafka tells from empty, nil.
+func copied[T string | []byte](a *arena, p T) []byte {
+	if b, ok := any(p).([]byte); ok && b == nil {
+		return nil
+	}
+	from := len(*a)
+	*a = append(*a, p...)
+	return (*a)[from:len(*a):len(*a)]
 }
 
 // batches puts what calls append into batches, in their order.

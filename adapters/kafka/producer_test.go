@@ -274,7 +274,7 @@ func TestAppendOfMoreThanABatchKeepsItsOrder(t *testing.T) {
 }
 
 func TestAppendRefuses(t *testing.T) {
-	broker := fake(t, 1)
+	broker := fake(t, 1, kfake.AllowAutoTopicCreation())
 	log := connected(t, Options{Brokers: broker.ListenAddrs()}).Service("nas").MessageLog()
 	produced := count(broker, kmsg.Produce)
 
@@ -609,6 +609,22 @@ func TestOutcomeUnknown(t *testing.T) {
 		broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.CoordinatorNotAvailable, Count: -1})
 		require.ErrorIs(t, put(t, log, "1"), messagelog.ErrOutcomeUnknown)
 	})
+}
+
+func TestACallIsToldItsOutcomeInTime(t *testing.T) {
+	for key, want := range map[kmsg.Key]string{kmsg.Produce: "[2]", kmsg.EndTxn: "[1 2]"} {
+		t.Run("the answer to "+key.Name()+" is late", func(t *testing.T) {
+			broker := fake(t, 1)
+			log := connected(t, Options{Brokers: broker.ListenAddrs(), Producers: 1, CommitTimeout: 200 * time.Millisecond}).Service("nas").MessageLog()
+			_, release := hold(t, broker, key)
+			err := put(t, log, "1")
+			assert.Equal(t, key == kmsg.EndTxn, unknown(err), "%v", err)
+			assert.Equal(t, key == kmsg.Produce, fault.Is(err, fault.Unavailable), "%v", err)
+			release()
+			eventually(t, func() bool { return put(t, log, "2") == nil }, "it goes on")
+			assert.Equal(t, want, fmt.Sprint(stored(t, log, 0)), "what was refused is not stored after all")
+		})
+	}
 }
 
 func TestABrokerThatDoesNotAnswer(t *testing.T) {

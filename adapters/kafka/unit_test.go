@@ -120,13 +120,26 @@ func TestAUnitWithoutRecordsSendsNothing(t *testing.T) {
 }
 
 func TestAContextThatEndsAfterSealDoesNotTakeTheCommitBack(t *testing.T) {
-	_, log, units := unitful(t)
+	broker := fake(t, 1)
+	s := connected(t, Options{Brokers: broker.ListenAddrs(), Producers: 1}).Service("nas")
+	log := s.MessageLog()
+	held, release := hold(t, broker, kmsg.EndTxn)
+	first := make(chan error, 1)
+	go func() { first <- put(t, log, "first") }()
+	<-held
 	ctx, cancel := context.WithCancel(patient(t))
-	require.NoError(t, units.Run(ctx, appending(t, log, "1"), func(context.Context) error {
-		cancel()
-		return nil
-	}))
-	assert.Equal(t, []string{"1"}, stored(t, log, 0))
+	committed := make(chan error, 1)
+	go func() {
+		committed <- s.Units().Run(ctx, appending(t, log, "1"), func(context.Context) error {
+			cancel()
+			return nil
+		})
+	}()
+	eventually(t, s.waits(1), "it waits for the producer")
+	release()
+	require.NoError(t, <-committed)
+	require.NoError(t, <-first)
+	assert.Equal(t, []string{"first", "1"}, stored(t, log, 0))
 }
 
 func TestAnAppendThatFailsLeavesTheUnitAsItWas(t *testing.T) {
