@@ -8,10 +8,11 @@ MUTANT      ?= .
 ROWS        ?= 200000,2000000,20000000
 DSN         ?=
 PKG         ?= ./...
+KILLS       ?= 60
 export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test race lint bench growth fuzz mutants cover tools
+.PHONY: help run demo build test race lint bench growth fuzz mutants crash cover tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 mutants: ## put faults into the source and see that a test notices each; MUTANT=regexp selects
 	go run ./tests/mutants -mutant '$(MUTANT)'
+
+crash: ## kill fronts, consumers and the database of a cluster KILLS times under load, and count what is lost or doubled
+	OPENNSP_TEST_KILLS=$(KILLS) OPENNSP_TEST_REQUIRE=1 go test -count=1 -v -timeout 10m -run '^TestAC19Kill' ./tests/crash
 
 cover: ## show how much of the statements the tests reach; .cache/cover.html shows which
 	@mkdir -p .cache

@@ -43,13 +43,11 @@ type member struct {
 // newCluster starts everything, with n fronts and n consumers. way, if any, returns the DSN by which the processes reach the database.
 func newCluster(t *testing.T, n int, kafka kafkatest.Options, way func(dsn string) string) *cluster {
 	t.Helper()
-	c := &cluster{dir: t.TempDir(), brokers: kafka.Advertised}
-	var building, starting sync.WaitGroup
-	var errs [3]error
-	building.Go(func() { c.binary, errs[0] = process.Build(t.Context(), t.TempDir()) })
-	starting.Go(func() { c.database, errs[1] = postgrestest.Start(t.Context(), postgrestest.Options{}) })
-	starting.Go(func() { c.broker, errs[2] = kafkatest.StartApache(t.Context(), kafka) })
-	building.Wait()
+	c := &cluster{binary: nspd(t), dir: t.TempDir(), brokers: kafka.Advertised}
+	var starting sync.WaitGroup
+	var errs [2]error
+	starting.Go(func() { c.database, errs[0] = postgrestest.Start(t.Context(), postgrestest.Options{}) })
+	starting.Go(func() { c.broker, errs[1] = kafkatest.StartApache(t.Context(), kafka) })
 	starting.Wait()
 	if c.database != nil {
 		t.Cleanup(c.database.Stop)

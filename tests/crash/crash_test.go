@@ -32,6 +32,30 @@ const (
 	consumeLimit = 30 * time.Second
 )
 
+// folder holds the program. TestMain removes it.
+var folder, program string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if folder != "" {
+		os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+// nspd returns the program, which is built once for all tests.
+func nspd(t *testing.T) string {
+	t.Helper()
+	if program == "" {
+		var err error
+		folder, err = os.MkdirTemp("", "crash")
+		require.NoError(t, err)
+		program, err = process.Build(t.Context(), folder)
+		require.NoError(t, err)
+	}
+	return program
+}
+
 // skipIfShort keeps the test out of the run under the race detector: the server is a process of its own, which the detector does not see.
 func skipIfShort(t *testing.T) {
 	t.Helper()
@@ -56,8 +80,7 @@ func (b *bulks) sent(id string, acknowledged bool) {
 // log exactly once, every other bulk is there as a whole or not at all, and whatever is there has its line in the audit log.
 func TestOC11KillLosesNothingAcknowledged(t *testing.T) {
 	skipIfShort(t)
-	binary, err := process.Build(t.Context(), t.TempDir())
-	require.NoError(t, err)
+	binary := nspd(t)
 	dir := t.TempDir()
 	all := &bulks{acknowledged: map[string]bool{}}
 	for round := range kills {

@@ -25,8 +25,6 @@ func TestFullDisk(t *testing.T) {
 	if err := exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", t.TempDir()).Run(); err != nil {
 		child.Missing(t, "a file system of its own cannot be mounted: "+err.Error())
 	}
-	binary, err := process.Build(t.Context(), t.TempDir())
-	require.NoError(t, err)
 	for _, c := range []struct{ name, env string }{
 		{"of the audit log", "NSPD_AUDIT_DIR=%s"},
 		{"of the store", "NSPD_STORE_DSN=%s/store.db"},
@@ -36,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 			disk := filepath.Join(dir, "disk")
 			require.NoError(t, os.Mkdir(disk, 0o700))
 			// The file system is the server's alone and ends with it.
-			server, err := process.Run(t.Context(), binary, process.Options{
+			server, err := process.Run(t.Context(), nspd(t), process.Options{
 				Dir: dir, Env: []string{fmt.Sprintf(c.env, disk), "NSPD_AUDIT_MIN_FREE=0"},
 				Wrapper: []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs -o size=48m,mode=700 tmpfs "$0" && exec "$@"`, disk},
 			})

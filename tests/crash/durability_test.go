@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/tests/child"
 	"github.com/opennsp/nsp/tests/process"
 )
 
@@ -23,16 +24,11 @@ func TestOC11AnswerWaitsForTheDisk(t *testing.T) {
 	skipIfShort(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		if os.Getenv("OPENNSP_TEST_REQUIRE") == "1" {
-			t.Fatal("strace is not installed")
-		}
-		t.Skip("strace is not installed")
+		child.Missing(t, "strace is not installed")
 	}
-	binary, err := process.Build(t.Context(), t.TempDir())
-	require.NoError(t, err)
 	dir := t.TempDir()
 	trace := filepath.Join(t.TempDir(), "trace")
-	server, err := process.Start(t.Context(), binary, dir,
+	server, err := process.Start(t.Context(), nspd(t), dir,
 		strace, "-f", "-y", "-s", "4096", "-e", "trace=fsync,fdatasync,write,writev,sendto,sendmsg", "-o", trace)
 	require.NoError(t, err)
 	client, err := server.Client(t.Context(), "epj")

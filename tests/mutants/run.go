@@ -30,13 +30,11 @@ type runner struct {
 func (r runner) goTest(ctx context.Context, m mutant, overlay string) (output string, failed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	args := []string{"test", "-count=1", "-timeout", testTimeout.String(), "-run", m.test}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	args = append(args, m.pkg)
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", testTimeout.String(), "-run", m.test, m.pkg)
 	cmd.Dir = r.root
+	if overlay != "" { // for the program that a test may build, too
+		cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
+	}
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
