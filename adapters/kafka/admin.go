@@ -125,25 +125,29 @@ func (a topics) Topics(ctx context.Context) (map[messagelog.Topic]int, error) {
 
 // Trim deletes nothing that is not decided: it ends at the last stable offset.
 func (a topics) Trim(ctx context.Context, t messagelog.Topic, part int, before int64) error {
-	for {
+	err := a.do(ctx, []messagelog.Topic{t}, func(admin sarama.ClusterAdmin) error {
 		bounds, err := a.c.reader.Bounds(ctx, []messagelog.Topic{t})
-		if err == nil && (part < 0 || part >= len(bounds[t])) {
-			err = messagelog.ErrNoTopic
-		}
-		if err == nil && before > bounds[t][part].First && bounds[t][part].End > bounds[t][part].First {
-			err = a.do(ctx, []messagelog.Topic{t}, func(admin sarama.ClusterAdmin) error {
-				return admin.DeleteRecords(string(t), map[int32]int64{int32(part): min(before, bounds[t][part].End)}) //nolint:gosec // a partition
-			})
-			if errors.Is(err, sarama.ErrOffsetOutOfRange) && ctx.Err() == nil {
-				continue // somebody else has trimmed more
-			}
-			a.c.reader.forget(topicPart{t, part})
-		}
 		if err != nil {
-			return fmt.Errorf("trim %s/%d: %w", t, part, missing(err))
+			return err
 		}
-		return nil
+		if part < 0 || part >= len(bounds[t]) {
+			return messagelog.ErrNoTopic
+		}
+		before := min(before, bounds[t][part].End)
+		if before <= bounds[t][part].First {
+			return nil
+		}
+		err = admin.DeleteRecords(string(t), map[int32]int64{int32(part): before}) //nolint:gosec // a number of partitions
+		if errors.Is(err, sarama.ErrOffsetOutOfRange) {
+			return sarama.ErrOffsetNotAvailable // somebody else has trimmed more: look again
+		}
+		return err
+	})
+	a.c.reader.forget(topicPart{t, part})
+	if err != nil {
+		return fmt.Errorf("trim %s/%d: %w", t, part, missing(err))
 	}
+	return nil
 }
 
 // do runs f, again where the controller or the leader of topics has changed.

@@ -132,7 +132,7 @@ func (r *reader) offsets(leader *sarama.Broker, parts []topicPart, which int64) 
 
 // missing is what an error of the metadata means.
 func missing(err error) error {
-	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) || errors.Is(err, sarama.ErrInvalidTopic) {
 		return messagelog.ErrNoTopic
 	}
 	return err

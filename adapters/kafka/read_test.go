@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -502,6 +505,57 @@ func TestALongWaitHoldsUpNobody(t *testing.T) {
 			t.Error("readers wait on after their context has ended")
 		}
 	})
+}
+
+func TestFetchesUseTLSAndSASL(t *testing.T) {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	broker := fakeBroker(t, 1, kfake.TLS(&tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS13}),
+		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "nspd", "secret"))
+	opt := single(broker.ListenAddrs())
+	opt.TLS, opt.SASL = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, SASL{"SCRAM-SHA-512", "nspd", "secret"}
+	c := opened(t, opt)
+	topic := topicOf(t, c, 1)
+	require.NoError(t, c.Service("nas").MessageLog().Append(bounded(t), []messagelog.Record{{Topic: topic, Value: []byte("a")}}))
+	requireTaken(t, c, topic, "a")
+	ctx, cancel := context.WithCancel(bounded(t))
+	time.AfterFunc(50*time.Millisecond, cancel)
+	start := time.Now()
+	for _, err := range c.Read(ctx, topic, 0, boundsOf(t, c, topic).End, -1, ever) {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	assert.Less(t, time.Since(start), maxWait)
+}
+
+func TestRecordsPastTheirRetentionAreGone(t *testing.T) {
+	broker := fakeBroker(t, 1)
+	c := opened(t, single(broker.ListenAddrs()))
+	topic := messagelog.Topic("t")
+	require.NoError(t, c.Topics().CreateTopic(bounded(t), topic, messagelog.Spec{Partitions: 1, Retention: time.Millisecond}))
+	writerTo(t, c, topic, sarama.CompressionNone).committed(t, c, "a", "b")
+	require.Eventually(t, func() bool {
+		broker.ApplyRetention()
+		return boundsOf(t, c, topic).First > 0
+	}, 10*time.Second, 10*time.Millisecond)
+	_, _, err := taken(t, c, topic, 0, -1, ever)
+	require.ErrorIs(t, err, messagelog.ErrGone)
+	_, _, err = taken(t, c, topic, boundsOf(t, c, topic).First, -1, messagelog.ReadOptions{})
+	require.NoError(t, err)
+}
+
+func TestAnImpossibleTopicIsNoTopic(t *testing.T) {
+	c := opened(t, single(kafkatest.Apache(t)))
+	for _, topic := range []messagelog.Topic{"", "a/b", "..", messagelog.Topic(strings.Repeat("x", 300))} {
+		_, _, err := taken(t, c, topic, 0, -1, messagelog.ReadOptions{})
+		require.ErrorIs(t, err, messagelog.ErrNoTopic, topic)
+		_, err = c.Bounds(bounded(t), []messagelog.Topic{topic})
+		require.ErrorIs(t, err, messagelog.ErrNoTopic, topic)
+		require.ErrorIs(t, c.Topics().Trim(bounded(t), topic, 0, 1), messagelog.ErrNoTopic, topic)
+		require.ErrorIs(t, c.Topics().GrowTopic(bounded(t), topic, 1), messagelog.ErrNoTopic, topic)
+		require.Error(t, c.Topics().CreateTopic(bounded(t), topic, messagelog.Spec{Partitions: 1}), topic)
+	}
 }
 
 func TestConnectionsOfFetches(t *testing.T) {

@@ -71,11 +71,7 @@ func (r *reader) refresh(ctx context.Context, topics []messagelog.Topic) error {
 	for i, t := range topics {
 		names[i] = string(t)
 	}
-	err := within(ctx, func() error { return r.client.RefreshMetadata(names...) })
-	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-		return messagelog.ErrNoTopic
-	}
-	return err
+	return missing(within(ctx, func() error { return r.client.RefreshMetadata(names...) }))
 }
 
 // transient tells whether an error may be over when the leader is looked up again.
