@@ -33,7 +33,7 @@ func (s *server) build(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, lock.Close)
-	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.layInGrants} {
+	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.openJobs, s.layInGrants} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -196,12 +196,16 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.runsAny(RoleConsole) {
+	if s.cfg.runsAny(RoleConsole, RoleMinLogCleanup) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
 		}
-		rest.Mount(handler, api)
+		if s.cfg.runsAny(RoleConsole) {
+			rest.Mount(handler, api)
+		} else {
+			rest.MountCleanup(handler, api)
+		}
 	}
 	s.handler = handler
 	return nil
@@ -220,9 +224,12 @@ func (s *server) newHealth() *telemetry.Health {
 			return err
 		}})
 	}
-	for _, c := range s.consumers {
-		alarms = append(alarms, c.Alarms)
+	if s.cfg.runsAny(RoleMinLogConsumer) {
+		for _, c := range s.consumers {
+			alarms = append(alarms, c.Alarms)
+		}
 	}
+	alarms = append(alarms, s.runner.Alarms)
 	return &telemetry.Health{
 		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),
 		Alarms: alarms, Warnings: []telemetry.Alarm{s.reloading.warnings},

@@ -103,26 +103,13 @@ func (r *rows) Purge(_ context.Context, _ time.Time, n int) (done bool, err erro
 	return r.left == 0, r.fails
 }
 
-func (r *rows) rest() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.left
-}
-
 func TestPurging(t *testing.T) {
 	full, broken := &rows{left: 2500}, &rows{left: 1, fails: errors.New("locked")}
-	p := &purging{stores: map[string]ports.Purger{"a": broken, "b": full}, now: time.Now, log: slog.New(slog.DiscardHandler)}
-	ctx, cancel := context.WithCancel(context.Background())
-	tick := make(chan time.Time)
-	var running sync.WaitGroup
-	running.Go(func() { p.run(ctx, tick) })
-	tick <- time.Now() // the first round is over
-	full.mu.Lock()
-	assert.Equal(t, []int{1000, 1000, 1000}, full.asked[:3], "in batches, until nothing is left")
-	full.left = 10
-	full.mu.Unlock()
-	tick <- time.Now()
-	require.Eventually(t, func() bool { return full.rest() == 0 }, 5*time.Second, time.Millisecond)
-	cancel()
-	running.Wait()
+	work := newPurging(map[string]ports.Purger{"a": broken, "b": full}, time.Now)
+	var err error
+	for done := false; !done; {
+		done, err = work.Step(t.Context())
+	}
+	assert.Equal(t, []int{1000, 1000, 1000}, full.asked, "in batches, until nothing is left")
+	assert.ErrorContains(t, err, "purge a: locked")
 }

@@ -60,7 +60,9 @@ func (s *server) openSigner() (*trust.Signer, error) {
 }
 
 // runsSTS tells whether this process is a token service: where its role is named, and in development with everything else.
-func (s *server) runsSTS() bool { return s.cfg.Runs(RoleSTS) || s.cfg.Runs(RoleAll) && s.federation != nil }
+func (s *server) runsSTS() bool {
+	return s.cfg.Runs(RoleSTS) || s.cfg.Runs(RoleAll) && s.federation != nil
+}
 
 // guard makes what stands between the callers and the services of these names.
 func (s *server) guard(services []string) error {

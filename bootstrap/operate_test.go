@@ -419,7 +419,7 @@ func TestMetricLabels(t *testing.T) {
 		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": `[a-z][a-z0-9_-]*`, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
 		"category": `dk\.sds\.nsp\.audit\.log\.[a-z0-9/]+`, "result": `ok|failed|added|duplicate`, "topic": `minlog\.registrations\.v1`,
 		"partition": `\d+`, "le": `[0-9.e+]+|\+Inf`, "version": `.*`, "commit": `.*`, "goversion": `go.*`, "limit": `caller|failed_security`,
-		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`,
+		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`, "job": `purge|minlog-cleanup`,
 	}
 	seen := map[string]bool{}
 	sample := regexp.MustCompile(`(?m)^(nspd_[a-z_]+)(?:\{(.*)\})? `)

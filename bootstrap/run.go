@@ -23,8 +23,8 @@ import (
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/bootstrap/devfed"
-	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -36,7 +36,6 @@ const (
 	maxHeader      = 64 << 10
 	breakOffWait   = 2 * time.Second // for calls that were told to end
 	trustInterval  = 30 * time.Second
-	trimInterval   = time.Hour
 	adminListeners = 10 * time.Second // timeouts of the admin listener
 )
 
@@ -93,7 +92,8 @@ type server struct {
 	metrics    *telemetry.Metrics
 	traces     *telemetry.Traces
 	health     *telemetry.Health
-	consumers  []*logkeeping.Consumer
+	consumers  []*logkeeping.Consumer // of which a process that shows them runs none
+	runner     *scheduling.Runner
 	handler    http.Handler
 	paths      []string
 
@@ -239,29 +239,6 @@ func (s *server) stop(servers []*http.Server, drain time.Duration, breakOff cont
 	return err
 }
 
-// trim deletes what was consumed long ago from the embedded message log, now and every hour.
-func (s *server) trim(ctx context.Context, topic messagelog.Topic) {
-	trimmer := &logkeeping.Trimmer{
-		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Topic: topic, Keep: consumedFor,
-	}
-	tick := time.NewTicker(trimInterval)
-	defer tick.Stop()
-	for {
-		n, err := trimmer.Trim(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "message log cannot be trimmed", "error", err)
-		}
-		if n > 0 {
-			s.log.InfoContext(ctx, "message log trimmed", "records", n)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // background returns what goes on beside the calls, each until its context ends.
 func (s *server) background() []func(context.Context) {
 	work := []func(context.Context){
@@ -269,17 +246,11 @@ func (s *server) background() []func(context.Context) {
 		func(ctx context.Context) {
 			every(trustInterval, func(tick <-chan time.Time) { s.reloading.run(ctx, tick, s.opt.Reload) })
 		},
-		func(ctx context.Context) {
-			p := &purging{now: s.opt.Now, log: s.log, stores: map[string]ports.Purger{
-				"replies": s.stores.replies, "message ids": s.stores.seen, "sessions": s.stores.session, "security events": s.stores.events,
-			}}
-			every(purgeInterval, func(tick <-chan time.Time) { p.run(ctx, tick) })
-		},
+		s.runner.Run,
 	}
-	for _, c := range s.consumers {
-		work = append(work, c.Run)
-		if s.cfg.MessageLog.Driver == embedded {
-			work = append(work, func(ctx context.Context) { s.trim(ctx, c.Topic) })
+	if s.cfg.runsAny(RoleMinLogConsumer) {
+		for _, c := range s.consumers {
+			work = append(work, c.Run)
 		}
 	}
 	return work

@@ -18,6 +18,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	domaintrust "github.com/opennsp/nsp/domain/trust"
@@ -124,16 +125,25 @@ func (s *server) api(deps *soap.Deps, sessions *soap.Router, tokens *federating.
 	}
 	trail := admitting.Trail{}
 	return rest.Deps{
-		Gate:      deps.Gate,
-		Sessions:  s.sessions(),
-		Grants:    &securing.Grants{Store: s.stores.grants, Trail: trail, Now: s.opt.Now, NewID: s.opt.NewID},
-		Trust:     &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
-		Events:    &securing.Events{Store: s.stores.events, Trail: trail},
-		Envelopes: sessions, Audiences: s.cfg.STS.Audiences, Granted: s.grants.Refresh, Operator: operator,
+		Gate:        deps.Gate,
+		Sessions:    s.sessions(),
+		Grants:      &securing.Grants{Store: s.stores.grants, Trail: trail, Now: s.opt.Now, NewID: s.opt.NewID},
+		Trust:       &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
+		Events:      &securing.Events{Store: s.stores.events, Trail: trail},
+		Cleaning:    &logkeeping.Cleaning{Runner: s.runner, Trail: trail},
+		Consumption: s.consumption(), Envelopes: sessions, Audiences: s.cfg.STS.Audiences, Granted: s.grants.Refresh, Operator: operator,
 		Administrators: s.cfg.Security.Administrators, Development: s.development(tokens, signer),
 		Now: s.opt.Now, Log: s.log, TrustedProxies: s.cfg.HTTP.TrustedProxies, ReadTimeout: s.cfg.HTTP.ReadTimeout,
 		CallTimeout: s.cfg.HTTP.CallTimeout, Enter: deps.Enter, Screen: deps.Screen, Limit: deps.Limit, Refused: deps.Refused, Observe: deps.Observe,
 	}, nil
+}
+
+// consumption shows how far the message log is consumed; nil where this process does not see it.
+func (s *server) consumption() *logkeeping.Consumption {
+	if len(s.consumers) == 0 {
+		return nil
+	}
+	return &logkeeping.Consumption{Consumers: s.consumers, Trail: admitting.Trail{}}
 }
 
 // development is what a server of the test federation offers beside; nil in production.

@@ -28,6 +28,9 @@ const consumedFor = 24 * time.Hour
 // consumerRoot is where the health of a process is served that consumes the message log (nspop.dk, MinLog).
 const consumerRoot = "minlog"
 
+// cleanupRoot is where that of a process is that cleans up (nspop.dk, MinLog2).
+const cleanupRoot = "minlog2-cleanup"
+
 // Publishers is the list of client addresses that may publish without credential (allowlist.nas.notify).
 const Publishers = "nas.notify"
 
@@ -44,10 +47,12 @@ func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
 		}
 		mounts = append(mounts, minlogws.Registration(registrar, profile)...)
 	}
-	if s.cfg.runsAny(RoleMinLogConsumer) {
+	if s.cfg.runsAny(RoleMinLogConsumer, RoleConsole) {
 		for _, topic := range s.cfg.MinLog.Consumer.Topics {
 			s.consumers = append(s.consumers, s.consumer(messagelog.Topic(topic)))
 		}
+	}
+	if s.cfg.runsAny(RoleMinLogConsumer) {
 		s.metrics.Lags(s.lags)
 	}
 	if s.cfg.runsAny(RoleMinLogLookup) {
@@ -178,8 +183,11 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 			e.Match([]string{http.MethodGet, http.MethodHead}, "/"+r+path, echo.WrapHandler(h))
 		}
 	}
-	if len(s.consumers) > 0 {
+	if s.cfg.runsAny(RoleMinLogConsumer) {
 		healthAt(consumerRoot)
+	}
+	if s.cfg.runsAny(RoleMinLogCleanup) {
+		healthAt(cleanupRoot)
 	}
 	for _, m := range mounts {
 		own := *deps

@@ -28,13 +28,13 @@ type stores struct {
 	months    ports.LogMonths // nil where registrations of a month are not kept together
 	leases    ports.Leases
 	runs      ports.JobRuns
-	replies ports.ReplyStore
-	seen    ports.SeenStore
-	grants  ports.GrantStore
-	session ports.SessionStore
-	events  ports.SecurityEvents
-	ping    func(context.Context) error
-	close   func() error
+	replies   ports.ReplyStore
+	seen      ports.SeenStore
+	grants    ports.GrantStore
+	session   ports.SessionStore
+	events    ports.SecurityEvents
+	ping      func(context.Context) error
+	close     func() error
 }
 
 type opener func(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error)
@@ -64,7 +64,8 @@ func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Log
 		return stores{}, err
 	}
 	return stores{
-		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
+		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), months: db.LogMonths(),
+		leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
 		ping: db.Ping, close: db.Close,
 	}, nil

@@ -17,7 +17,8 @@ type sources struct {
 	LogLevel string   `help:"debug, info, warn or error (key log.level)." placeholder:"LEVEL"`
 }
 
-func (s sources) load() (bootstrap.Config, error) {
+// load reads the configuration. What the command itself sets wins.
+func (s sources) load(own ...bootstrap.Setting) (bootstrap.Config, error) {
 	from := bootstrap.Sources{File: s.Config, Environ: os.Environ()}
 	if len(s.Role) > 0 {
 		from.Flags = append(from.Flags, bootstrap.Setting{Key: "roles", Value: strings.Join(s.Role, ","), Flag: "--role"})
@@ -32,6 +33,7 @@ func (s sources) load() (bootstrap.Config, error) {
 		}
 		from.Flags = append(from.Flags, bootstrap.Setting{Key: key, Value: value, Flag: "--set " + key})
 	}
+	from.Flags = append(from.Flags, own...)
 	return bootstrap.Load(from)
 }
 

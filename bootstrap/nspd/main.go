@@ -17,6 +17,8 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Show one national service end to end, on a free port and in a temporary folder."`
 	Call    callCommand    `cmd:"" help:"Call an operation as a sample person of the test federation."`
 	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
+	Migrate migrateCommand `cmd:"" help:"Bring the store's schema up to date."`
+	Copy    copyCommand    `cmd:"" help:"Copy a store to a database of another kind."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
