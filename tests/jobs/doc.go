@@ -1,0 +1,2 @@
+// Package jobs shows what several processes do with the same jobs, on every store.
+package jobs
