@@ -197,6 +197,20 @@ func (b *Broker) Stop() {
 	b.folder.Remove()
 }
 
+// Start starts a broker that ends with the test. Where none can be had the test is skipped, or fails, as it does with Apache.
+func Start(t testing.TB, o Options) *Broker {
+	t.Helper()
+	b, err := StartApache(context.WithoutCancel(t.Context()), o)
+	if errors.Is(err, ErrMissing) {
+		child.Missing(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Stop)
+	return b
+}
+
 // Apache returns the brokers of a cluster that the tests of a binary, or of a whole run, share: names of topics, groups and transactions have to
 // be a test's own. It is the one of OPENNSP_TEST_KAFKA, or is started by the first test that asks and ends with the test binary. Where it cannot
 // be had the test is skipped, or fails where OPENNSP_TEST_REQUIRE is 1.

@@ -1,7 +1,6 @@
 package kafkatest
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -9,24 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xdg-go/scram"
 	"go.uber.org/goleak"
-
-	"github.com/opennsp/nsp/tests/child"
 )
 
 func TestMain(m *testing.M) {
 	// sarama's metrics count in a goroutine that never ends.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
-}
-
-func start(t *testing.T, o Options) *Broker {
-	t.Helper()
-	b, err := StartApache(t.Context(), o)
-	if errors.Is(err, ErrMissing) {
-		child.Missing(t, err.Error())
-	}
-	require.NoError(t, err)
-	t.Cleanup(b.Stop)
-	return b
 }
 
 func config() *sarama.Config {
@@ -67,7 +53,7 @@ func TestBrokerIsKilledAndComesBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the race detector sees nothing of a broker")
 	}
-	b := start(t, Options{})
+	b := Start(t, Options{})
 	createTopic(t, []string{b.Addr}, "kept")
 	require.Zero(t, send(t, []string{b.Addr}, "kept"))
 	b.Kill()
@@ -85,7 +71,7 @@ func TestBrokerAsksForAPassword(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the race detector sees nothing of a broker")
 	}
-	b := start(t, Options{SCRAM: map[string]string{"nsp": "right"}})
+	b := Start(t, Options{SCRAM: map[string]string{"nsp": "right"}})
 	for _, c := range []struct {
 		password string
 		ok       bool
