@@ -144,7 +144,7 @@ func TestApacheARefusedRecordTakesNoOtherWithIt(t *testing.T) {
 		}, counts), done: make(chan struct{})},
 		{entries: entries([]messagelog.Record{{Topic: topic, Value: []byte("b")}}, counts), done: make(chan struct{})},
 	}
-	s.settle(p, calls, c.opt.Log)
+	s.settle(p, begin(calls, p.commit), c.opt.Log)
 	require.NoError(t, calls[0].err)
 	assert.True(t, fault.Is(calls[1].err, fault.TooLarge), "%v", calls[1].err)
 	require.NoError(t, calls[2].err)

@@ -57,10 +57,10 @@ func (c *Cluster) Service(name string) *Service {
 	}
 	s := &Service{cluster: c, closing: make(chan struct{}), closed: c.closed}
 	s.arrived.L = &s.mu
-	c.services[name] = s
 	if c.closed {
 		return s
 	}
+	c.services[name] = s
 	for n := range c.opt.Producers {
 		p := c.opt.producer(c.client.Config(), fmt.Sprintf("%s-%s-%s-%d", c.opt.ClientID, name, c.opt.Instance, n))
 		s.workers.Go(func() { s.work(p) })
@@ -90,7 +90,7 @@ func (s *Service) close() {
 	s.mu.Unlock()
 	close(s.closing)
 	s.arrived.Broadcast()
-	(&group{calls: waiting}).tell(fmt.Errorf("%w: %w", errUnavailable, errClosed))
+	tell(waiting, fmt.Errorf("%w: %w", errUnavailable, errClosed))
 	s.workers.Wait()
 }
 
@@ -170,11 +170,13 @@ func (s *Service) work(p *producer) {
 	for {
 		if !p.ready {
 			err := p.open(time.Now().Add(time.Second))
-			if failing != (err != nil) {
-				failing = !failing
-				log.Warn("kafka: a producer cannot be opened, or is again", slog.Any("error", err))
+			switch {
+			case err != nil && !failing:
+				log.Warn("kafka: a producer cannot be opened", slog.Any("error", err))
+			case err == nil && failing:
+				log.Info("kafka: the producer is open again")
 			}
-			if err != nil {
+			if failing = err != nil; failing {
 				select {
 				case <-s.closing:
 					return
@@ -187,30 +189,34 @@ func (s *Service) work(p *producer) {
 		if len(calls) == 0 {
 			return
 		}
-		s.settle(p, calls, log)
+		s.settle(p, begin(calls, p.commit), log)
 	}
 }
 
-// settle gives every call their outcome. They are stored or refused as a whole, but where records are at fault, each call is tried alone; and a
-// producer that has lost its epoch gets a new one and one more try, since what it lost it with is surely not stored.
-func (s *Service) settle(p *producer, calls []*call, log *slog.Logger) {
-	g := begin(calls, p.commit)
+// settle gives the calls of a group their outcome. They are stored or refused as a whole, but where records are at fault, each call is tried
+// alone; and a producer that has lost its epoch gets a new one and one more try, since what it lost it with is surely not stored.
+func (s *Service) settle(p *producer, g *group, log *slog.Logger) {
 	err := g.attempt(p)
 	if lost(err) && !unknown(err) {
 		log.Warn("kafka: a producer lost its transactional id, or its transaction took too long", slog.Any("error", err))
 		err = g.attempt(p)
 	}
 	if err != nil {
-		log.Warn("kafka: a transaction was not committed", slog.Any("error", err), slog.Int("calls", len(calls)))
+		log.Warn("kafka: a transaction was not committed", slog.Any("error", err), slog.Int("calls", len(g.calls)))
 	}
-	if !ofRecords(err) || len(calls) == 1 {
+	if !ofRecords(err) || len(g.calls) == 1 {
 		g.end(told(err))
 		return
 	}
-	if _, left := g.leave(); left {
-		for _, c := range calls {
-			s.settle(p, []*call{c}, log)
-		}
+	if _, left := g.leave(); !left {
+		return
+	}
+	alone := make([]*group, len(g.calls))
+	for i, c := range g.calls {
+		alone[i] = begin([]*call{c}, p.commit)
+	}
+	for _, each := range alone {
+		s.settle(p, each, log)
 	}
 }
 
@@ -223,7 +229,7 @@ type group struct {
 
 	mu    sync.Mutex // guards what follows
 	phase phase
-	late  *time.Timer // until the calls are told what can be told then
+	late  *time.Timer // when the calls are told what can be told then
 }
 
 type phase int
@@ -237,8 +243,13 @@ const (
 // errLate: the calls have been told that they are refused.
 var errLate = errors.New("the time is over")
 
+// begin is called when calls have been taken: from then on they are told an outcome.
 func begin(calls []*call, limit time.Duration) *group {
-	return &group{calls: calls, deadline: time.Now().Add(limit), limit: limit}
+	g := &group{calls: calls, deadline: time.Now().Add(limit), limit: limit}
+	g.mu.Lock() // expire reads what is written here
+	defer g.mu.Unlock()
+	g.late = time.AfterFunc(limit, g.expire)
+	return g
 }
 
 // attempt stores what the calls append in one transaction.
@@ -258,7 +269,7 @@ func (g *group) attempt(p *producer) error {
 func (g *group) enter(next phase, limit time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.late != nil && !g.late.Stop() {
+	if !g.late.Stop() {
 		return errLate
 	}
 	g.phase = next
@@ -272,16 +283,16 @@ func (g *group) expire() {
 	switch {
 	case !left:
 	case was == producing:
-		g.tell(fmt.Errorf("%w: %w", errUnavailable, errLate))
+		tell(g.calls, fmt.Errorf("%w: %w", errUnavailable, errLate))
 	default:
-		g.tell(fmt.Errorf("%w: %w", messagelog.ErrOutcomeUnknown, errLate))
+		tell(g.calls, fmt.Errorf("%w: %w", messagelog.ErrOutcomeUnknown, errLate))
 	}
 }
 
 // end tells the calls their outcome unless they have been told one.
 func (g *group) end(err error) {
 	if _, left := g.leave(); left {
-		g.tell(err)
+		tell(g.calls, err)
 	}
 }
 
@@ -289,15 +300,13 @@ func (g *group) end(err error) {
 func (g *group) leave() (last phase, left bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.late != nil {
-		g.late.Stop()
-	}
+	g.late.Stop()
 	last, g.phase = g.phase, over
 	return last, last != over
 }
 
-func (g *group) tell(err error) {
-	for _, c := range g.calls {
+func tell(calls []*call, err error) {
+	for _, c := range calls {
 		c.err = err
 		close(c.done)
 	}

@@ -345,7 +345,7 @@ func TestGroupsShareTransactions(t *testing.T) {
 }
 
 func TestGroupsAreBounded(t *testing.T) {
-	s := &Service{}
+	s := &Service{closed: true} // take returns instead of waiting
 	s.arrived.L = &s.mu
 	small, large := &call{bytes: 1, entries: make([]entry, 1)}, &call{bytes: 2 * maxGroupBytes, entries: make([]entry, 1)}
 	many := &call{bytes: 1, entries: make([]entry, maxGroupRecords)}
