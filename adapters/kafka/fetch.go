@@ -16,7 +16,7 @@ import (
 
 const (
 	// fetchSize is how many bytes one fetch asks for. A batch that is larger comes whole (KIP-74).
-	fetchSize = 1 << 20
+	fetchSize = 256 << 10
 	// defaultBatch is how many records a batch holds where the reader names no number.
 	defaultBatch = 1000
 	// fetchVersion of the protocol: with leader epochs, without topic ids. Brokers from 2.3 to 4.x take it.

@@ -39,6 +39,7 @@ type Consumer struct {
 	// Wait pauses for d or until ctx ends. nil = by the clock.
 	Wait func(ctx context.Context, d time.Duration)
 
+	room  room
 	mu    sync.Mutex
 	parts map[int]*progress
 }

@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-// Bounds of what a consumer holds in memory of one partition: one portion that is stored, one that is read meanwhile, and one read. A record
+// Bounds of what a consumer holds in memory: of each partition one portion that is stored, one that is read meanwhile, and one read. A record
 // alone may be larger.
 const (
 	portionBytes = 16 << 20 // values of the records of one portion
 	readRecords  = 1000     // records of one read
+	heldBytes    = 12 << 20 // of all portions of all partitions
 )
 
 // portion is what one step stores: [from, next) of a partition.
@@ -25,6 +27,59 @@ type portion struct {
 	batch      minlog.Batch
 	ids        map[minlog.RegistrationID]bool
 	err        error // why nothing follows
+	held       int   // octets of the consumer's room
+}
+
+// room counts what all partitions of a consumer hold in memory. It is safe for concurrent use.
+type room struct {
+	mu    sync.Mutex
+	held  int
+	freed chan struct{} // closed when some was given back; nil = nobody waits
+}
+
+// take takes n octets, where that many are free or nothing is held. Without wait it is false at once where they are not, else where ctx ended
+// first. Who holds some must not wait.
+func (r *room) take(ctx context.Context, n int, wait bool) bool {
+	for {
+		r.mu.Lock()
+		if r.held == 0 || r.held+n <= heldBytes {
+			r.held += n
+			r.mu.Unlock()
+			return true
+		}
+		if r.freed == nil {
+			r.freed = make(chan struct{})
+		}
+		freed := r.freed
+		r.mu.Unlock()
+		if !wait {
+			return false
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (r *room) give(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held -= n
+	if r.freed != nil {
+		close(r.freed)
+		r.freed = nil
+	}
+}
+
+// sizeOf is about what the registrations of read take in memory.
+func sizeOf(read []messagelog.Record) (octets int) {
+	const decoded = 1000 // of a record, beside its texts
+	for _, r := range read {
+		octets += len(r.Value) + decoded
+	}
+	return octets
 }
 
 // full tells whether read has to go into another portion.
@@ -88,11 +143,14 @@ func (c *Consumer) pump(ctx, reading context.Context, p minlog.Partition, from i
 	}()
 	defer func() {
 		stop()
-		for range portions { //nolint:revive // until the reader has ended
+		for all := range portions { // until the reader has ended
+			c.room.give(all.held)
 		}
 	}()
 	for all := range portions {
-		if err := c.store(ctx, p, all); err != nil {
+		err := c.store(ctx, p, all)
+		c.room.give(all.held)
+		if err != nil {
 			return err
 		}
 		if all.err != nil {
@@ -105,13 +163,15 @@ func (c *Consumer) pump(ctx, reading context.Context, p minlog.Partition, from i
 // readAhead hands over what it reads as soon as the store is idle, else when a portion is full.
 func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64, portions chan<- *portion) {
 	all := &portion{from: from, next: from}
+	defer func() { c.room.give(all.held) }()
 	opt := messagelog.ReadOptions{MaxRecords: min(c.Batch, readRecords), Timeout: c.BatchWait}
 	for read, err := range c.Log.Read(ctx, p.Topic, p.Number, from, -1, opt) {
 		if err != nil {
 			all.err = err
 			break
 		}
-		if all.full(read.Records, c.Batch) {
+		size := sizeOf(read.Records)
+		if all.full(read.Records, c.Batch) || all.held > 0 && !c.room.take(ctx, size, false) {
 			select {
 			case portions <- all:
 				all = &portion{from: all.next, next: all.next}
@@ -119,6 +179,10 @@ func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64
 				return
 			}
 		}
+		if all.held == 0 && !c.room.take(ctx, size, true) {
+			return
+		}
+		all.held += size
 		if c.decode(all, read); all.err != nil {
 			break
 		}
@@ -131,6 +195,7 @@ func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64
 	if all.next > all.from || all.err != nil {
 		select {
 		case portions <- all:
+			all = &portion{}
 		case <-ctx.Done():
 		}
 	}
