@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 	if dir, err := federation(); err == nil {
 		os.RemoveAll(dir)
 	}
+	// One goroutine of a process is the metrics of the Kafka client.
 	if err := goleak.Find(goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")); code == 0 && err != nil {
 		_, _ = os.Stderr.WriteString(err.Error())
 		code = 1
