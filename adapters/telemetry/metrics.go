@@ -78,7 +78,7 @@ func NewMetrics(b Build) *Metrics {
 	m.auditLines = counter(metricAuditLines, "Lines handed to the audit log.", "category", "result")
 	m.auditAppend = single(metricAuditAppend, "Time until an audit line was durable.", secondsBuckets())
 	m.produce = histogram(metricProduce, "Time to append to the message log.", secondsBuckets(), "topic")
-	m.consumed = counter(metricConsumed, "Positions of the message log that were consumed.", "topic")
+	m.consumed = counter(metricConsumed, "Records of the message log that were stored.", "topic")
 	m.entries = counter(metricMinLogEntries, "MinLog entries by what became of them.", "result")
 	m.bulk = single(metricMinLogBulk, "Entries of one MinLog registration that were taken.", bulkBuckets())
 	m.endToEnd = single(metricMinLogEndToEnd, "Time from receipt of a MinLog registration until it can be looked up.", secondsBuckets())

@@ -88,7 +88,7 @@ func (s *logStore) Store(ctx context.Context, p minlog.Partition, from, to int64
 			rejected += n
 		}
 	}
-	s.m.consumed.WithLabelValues(string(p.Topic)).Add(float64(to - from))
+	s.m.consumed.WithLabelValues(string(p.Topic)).Add(float64(len(b.Registrations) + len(b.Tallies) + len(b.DeadLetters)))
 	s.m.entries.WithLabelValues("added").Add(float64(inserted))
 	s.m.entries.WithLabelValues("duplicate").Add(float64(len(b.Registrations) - inserted))
 	s.m.entries.WithLabelValues("failed").Add(float64(rejected))
