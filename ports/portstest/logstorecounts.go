@@ -110,6 +110,18 @@ func logStoreExpire(t *testing.T, open OpenLogStore) {
 		require.Zero(t, expire(ctx, t, s, noon), "again")
 	})
 
+	t.Run("AC-37 Expire removes what expired long ago, and in whatever month", func(t *testing.T) {
+		s, _ := open(t)
+		ctx := bounded(t)
+		var rs []minlog.Registration
+		for i, days := range []int{-800, -400, -40, -32, -31, -10, -3, -2, -1, 0, 1, 31} {
+			rs = append(rs, registration(i, citizen, noon.AddDate(0, 0, days), 0))
+		}
+		keep(ctx, t, s, rs...)
+		require.Equal(t, int64(10), expire(ctx, t, s, noon))
+		assert.Equal(t, []int{10, 11}, ids(find(ctx, t, s, minlog.Query{Chronologic: true})))
+	})
+
 	t.Run("Expire of many rows ends, in steps", func(t *testing.T) {
 		s, _ := open(t)
 		ctx := bounded(t)
