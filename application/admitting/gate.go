@@ -219,13 +219,16 @@ type run struct {
 	claim  *ports.ReplyClaim // to give the answer, nil where none is kept
 }
 
-// fail encodes the fault and writes its audit line; without the line the caller hears the audit fault instead.
+// fail encodes the fault and writes its audit line; without the line the caller hears the audit fault instead, unless it is not known that
+// nothing was done.
 func (r *run) fail(ctx context.Context, told error) Outcome {
 	answer := r.fault(ctx, told)
 	if err := r.append(ctx, answer); err != nil {
 		r.gate.Log.ErrorContext(ctx, "audit append failed", "operation", r.call.Operation, "error", err)
-		told = ErrAudit
-		answer = r.fault(ctx, told)
+		if !errors.Is(told, ErrOutcomeUnknown) {
+			told = ErrAudit
+			answer = r.fault(ctx, told)
+		}
 	}
 	return r.outcome(answer, told)
 }

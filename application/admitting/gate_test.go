@@ -217,6 +217,8 @@ func TestDo(t *testing.T) {
 			want: []string{"begin", "work", "encode", "append", "roll back", "fault", "append"}, lines: []string{"200 ", "500 unknown"}, told: admitting.ErrOutcomeUnknown},
 		{name: "OC-09 commit fails, no second line", world: world{commit: &ports.CommitError{Err: errSecret}, append: []error{nil, errSecret}}, call: good(),
 			want: []string{"begin", "work", "encode", "append", "roll back", "fault", "append", "fault"}, lines: []string{"200 "}, told: admitting.ErrAudit},
+		{name: "OC-09 commit unknown, no second line", world: world{commit: &ports.CommitError{Err: errTaken, Unknown: true}, append: []error{nil, errSecret}}, call: good(),
+			want: []string{"begin", "work", "encode", "append", "roll back", "fault", "append"}, lines: []string{"200 "}, told: admitting.ErrOutcomeUnknown},
 		{name: "answer not encoded", world: world{encode: errSecret}, call: good(),
 			want: []string{"begin", "work", "encode", "roll back", "fault", "append"}, lines: []string{"500 rolled_back"}, told: admitting.ErrInternal},
 		{name: "not even the fault encoded", world: world{encode: errSecret, noFault: errSecret}, call: good(),
