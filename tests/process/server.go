@@ -93,7 +93,8 @@ func Run(ctx context.Context, binary string, o Options) (*Server, error) {
 		"NSPD_SHUTDOWN_DRAIN_DELAY=0s",
 	}, o.Env)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal reaches the wrapper and the server
+	// A signal reaches the wrapper and the server, which does not outlive the test: no goroutine of ours ends a thread.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
