@@ -136,7 +136,8 @@ func (r *reader) park(c *cursor) {
 		return
 	}
 	c.left = time.Now()
-	c.block.records, c.block.headers = nil, nil // the caller's
+	// What was yielded last is the caller's.
+	c.block.records, c.block.headers = make([]messagelog.Record, 0, len(c.block.records)), make([]messagelog.Header, 0, len(c.block.headers))
 	r.parked[c.p] = c
 	for len(r.parked) > maxParked {
 		oldest := c
@@ -211,8 +212,11 @@ func (c *cursor) fetch(ctx context.Context, to int64, wait time.Duration) (arriv
 		return false, err
 	}
 	if len(c.block.sets) == 0 || c.block.end <= c.at {
-		if c.at < got.block.LastStableOffset {
+		switch stable := got.block.LastStableOffset; {
+		case c.at < stable:
 			return false, errNothing
+		case c.at > stable:
+			return false, sleep(ctx, min(wait, maxPause)) // a leader need not wait for an offset that is not next
 		}
 		return false, nil
 	}

@@ -596,6 +596,48 @@ func TestConnectionsOfFetches(t *testing.T) {
 	goleak.VerifyNone(t, none, goleak.IgnoreAnyFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }
 
+func TestAPositionAfterTheEndIsWaitedFor(t *testing.T) {
+	onBrokers(t, func(t *testing.T, c *Cluster) {
+		topic := topicOf(t, c, 1)
+		open, other := writerTo(t, c, topic, sarama.CompressionNone), writerTo(t, c, topic, sarama.CompressionNone)
+		other.committed(t, c, "a")
+		open.begin(t)
+		open.send(t, "b")
+		other.committed(t, c, "c")
+		for _, from := range []int64{boundsOf(t, c, topic).End + 1, highWatermark(t, c, topic), highWatermark(t, c, topic) + 5} {
+			got, next, err := taken(t, c, topic, from, -1, messagelog.ReadOptions{Timeout: 10 * time.Millisecond})
+			require.NoError(t, err)
+			assert.Empty(t, got)
+			assert.Equal(t, from, next)
+			_, _, err = taken(t, c, topic, from, from+1, messagelog.ReadOptions{Timeout: 10 * time.Millisecond})
+			require.ErrorIs(t, err, messagelog.ErrStalled)
+		}
+		read := make(chan string)
+		from := highWatermark(t, c, topic) + 2 // "b" commits before it
+		go func() {
+			defer close(read)
+			for batch, err := range c.Read(bounded(t), topic, 0, from, -1, ever) {
+				if !assert.NoError(t, err) {
+					return
+				}
+				for _, r := range batch.Records {
+					if read <- string(r.Value); string(r.Value) == "f" {
+						return
+					}
+				}
+			}
+		}()
+		open.commit(t, c)
+		other.committed(t, c, "d")
+		other.committed(t, c, "e", "f")
+		var got []string
+		for value := range read {
+			got = append(got, value)
+		}
+		assert.Equal(t, []string{"e", "f"}, got)
+	})
+}
+
 func TestCloseEndsReaders(t *testing.T) {
 	c := opened(t, single(fakeBroker(t, 1).ListenAddrs()))
 	topic := topicOf(t, c, 1)
