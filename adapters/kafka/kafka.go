@@ -18,7 +18,7 @@ type Options struct {
 	Replication   int           // of topics that are made; 0 = 3
 	MinInSync     int           // of topics that are made; 0 = 2
 	Producers     int           // of each service; 0 = 4
-	CommitTimeout time.Duration // for the answer to the end of a transaction, with repetitions; 0 = 10 s
+	CommitTimeout time.Duration // for each of: a free producer, what is produced, the answer to the commit with its repetitions; 0 = 10 s
 	Compression   string        // of what is produced: none, gzip, snappy, lz4 or zstd; "" = none
 	Log           *slog.Logger  // nil = nobody
 }

@@ -481,6 +481,33 @@ func TestWhatPassesIsRepeated(t *testing.T) {
 	}
 }
 
+func TestLeadersAndCoordinatorsThatMove(t *testing.T) {
+	broker := fake(t, 3, kfake.NumBrokers(3))
+	log := connected(t, Options{Brokers: broker.ListenAddrs(), Producers: 1}).Service("nas").MessageLog()
+	var want []string
+	for i := range 12 {
+		var recs []messagelog.Record
+		for key := range 9 {
+			value := fmt.Sprintf("%d/%d", i, key)
+			recs = append(recs, event(fmt.Sprint(key), value))
+			want = append(want, value)
+		}
+		require.NoError(t, log.Append(patient(t), recs))
+		if i%2 == 0 {
+			for part := range int32(3) {
+				require.NoError(t, broker.MoveTopicPartition(string(events), part, (broker.LeaderFor(string(events), part)+1)%3))
+			}
+		} else {
+			broker.RehashCoordinators()
+		}
+	}
+	var got []string
+	for part := range 3 {
+		got = append(got, stored(t, log, part)...)
+	}
+	assert.ElementsMatch(t, want, got, "each once")
+}
+
 func TestALostProducerIsReplaced(t *testing.T) {
 	for _, c := range []struct {
 		key kmsg.Key

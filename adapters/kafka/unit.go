@@ -91,6 +91,9 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 		counts[r.Topic] = n
 	}
 	switch all := entries(recs, counts); {
+	case joined && u.entries == nil:
+		u.entries = all
+		return nil
 	case joined:
 		u.entries = append(u.entries, all...)
 		return nil
@@ -102,22 +105,23 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 }
 
 // partitions returns how many partitions a topic has; messagelog.ErrNoTopic only after having asked a broker.
-func (c *Cluster) partitions(ctx context.Context, t messagelog.Topic) (n int, err error) {
-	err = within(ctx, func() error {
+func (c *Cluster) partitions(ctx context.Context, t messagelog.Topic) (int, error) {
+	counted := make(chan int, 1) // what is late is read by nobody
+	err := within(ctx, func() error {
 		ids, err := c.client.Partitions(string(t))
-		n = len(ids)
+		counted <- len(ids)
 		return err
 	})
-	switch {
-	case err == nil && n > 0:
-		return n, nil
-	case isAny(err, sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic):
-		return 0, messagelog.ErrNoTopic
-	case ctx.Err() != nil:
-		return 0, fmt.Errorf("%w: %w", errUnavailable, ctx.Err())
-	default:
-		return 0, fmt.Errorf("%w: %w", errUnavailable, err)
+	if err == nil {
+		if n := <-counted; n > 0 {
+			return n, nil
+		}
+		err = sarama.ErrLeaderNotAvailable
 	}
+	if isAny(err, sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic) {
+		return 0, messagelog.ErrNoTopic
+	}
+	return 0, fmt.Errorf("%w: %w", errUnavailable, err)
 }
 
 func unknown(err error) bool { return errors.Is(err, messagelog.ErrOutcomeUnknown) }
