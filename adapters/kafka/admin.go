@@ -61,11 +61,12 @@ func (a topics) create(ctx context.Context, t messagelog.Topic, spec messagelog.
 	case err != nil && !exists:
 		return err
 	}
-	if err := a.wait(ctx, t, spec.Partitions); err != nil && !exists {
-		return fmt.Errorf("wait for leaders: %w", err)
-	}
 	if exists {
+		_ = a.wait(ctx, t, 1) // however many it has
 		return messagelog.ErrExists
+	}
+	if err := a.wait(ctx, t, spec.Partitions); err != nil {
+		return fmt.Errorf("wait for leaders: %w", err)
 	}
 	return nil
 }
