@@ -33,6 +33,8 @@ func benches() []bench {
 		{"http", overHTTP},
 		{"bulk-decode", bulkDecode},
 		{"registration", registration},
+		{"consumer", consumer},
+		{"front", front},
 	}
 }
 
