@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/db/sqlstore"
+	"github.com/opennsp/nsp/bootstrap"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/tests/postgrestest"
 )
@@ -180,6 +181,36 @@ func TestCopyCommand(t *testing.T) {
 		assert.Equal(t, 3, code)
 		assert.Contains(t, stderr, "the store is copied to itself")
 	})
+}
+
+// TestTheWayOver registers with a server on one file, goes over to PostgreSQL, and finds everything there.
+func TestTheWayOver(t *testing.T) {
+	dir, dsn := t.TempDir(), postgrestest.Database(t, "", nil)
+	lookup := func(flags []string, want int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			code, out, _ := nspd(append([]string{"call", "minlog", "lookup"}, flags...)...)
+			return code == 0 && strings.Count(out, "FMK") == want
+		}, 30*time.Second, 20*time.Millisecond)
+	}
+	register := func(flags []string, count string) {
+		t.Helper()
+		code, _, stderr := nspd(append([]string{"call", "minlog", "register", "--count", count}, flags...)...)
+		require.Equal(t, 0, code, stderr)
+	}
+	flags, stop := serverIn(t, dir)
+	register(flags, "3")
+	lookup(flags, 3)
+	stop()
+
+	there := []string{"copy", "--from", "sqlite", "--to", "postgres", "--to-dsn", dsn, "--config", os.DevNull, "--set", "data_dir=" + dir}
+	code, _, stderr := nspd(there...)
+	require.Equal(t, 0, code, stderr)
+	flags, stop = serverIn(t, dir, bootstrap.Setting{Key: "store.driver", Value: "postgres"}, bootstrap.Setting{Key: "store.dsn", Value: dsn})
+	defer stop()
+	lookup(flags, 3)
+	register(flags, "2")
+	lookup(flags, 5)
 }
 
 func TestProgressLine(t *testing.T) {

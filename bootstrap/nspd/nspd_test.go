@@ -37,28 +37,35 @@ func TestDemo(t *testing.T) {
 // server runs a server until the test ends and returns the flags by which a call finds it.
 func server(t *testing.T) (flags []string) {
 	t.Helper()
-	dir := t.TempDir()
-	cfg, err := bootstrap.Load(bootstrap.Sources{File: os.DevNull, Flags: []bootstrap.Setting{
+	flags, stop := serverIn(t, t.TempDir(), bootstrap.Setting{Key: "store.driver", Value: "memory"})
+	t.Cleanup(stop)
+	return flags
+}
+
+// serverIn runs a server in a data directory until stop is called.
+func serverIn(t *testing.T, dir string, more ...bootstrap.Setting) (flags []string, stop func()) {
+	t.Helper()
+	cfg, err := bootstrap.Load(bootstrap.Sources{File: os.DevNull, Flags: append([]bootstrap.Setting{
 		{Key: "data_dir", Value: dir}, {Key: "http.addr", Value: "127.0.0.1:0"}, {Key: "admin.addr", Value: ""}, {Key: "audit.min_free", Value: "0"},
-		{Key: "shutdown.drain_delay", Value: "0"}, {Key: "store.driver", Value: "memory"}, {Key: "minlog.consumer.batch_wait", Value: "20ms"},
-	}})
+		{Key: "shutdown.drain_delay", Value: "0"}, {Key: "minlog.consumer.batch_wait", Value: "20ms"},
+	}, more...)})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan bootstrap.Started, 1), make(chan error, 1)
 	go func() {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{Stderr: io.Discard, Ready: func(at bootstrap.Started) { ready <- at }})
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		cancel()
 		assert.NoError(t, <-ended)
-	})
+	}
 	select {
 	case at := <-ready:
-		return []string{"--server", "http://" + at.Addr, "--federation", at.Federation}
+		return []string{"--server", "http://" + at.Addr, "--federation", at.Federation}, stop
 	case err := <-ended:
+		cancel()
 		require.NoError(t, err)
-		ended <- nil
-		return nil
+		return nil, nil
 	}
 }
 
