@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,62 +85,71 @@ func recorded(b testing.TB, rs []minlog.Registration) (values [][]byte) {
 	return values
 }
 
-// BenchmarkPostgresCopyFrom is the peer: the same rows, made ready beforehand, into the same table by the driver's own CopyFrom.
-func BenchmarkPostgresCopyFrom(b *testing.B) {
-	db := openedPostgres(b, postgresDSN(b))
-	require.NoError(b, db.LogMonths().MakeMonths(context.Background(), start, start.AddDate(0, 1, 0)))
-	for i := range b.N {
-		b.StopTimer()
-		rows, err := entryRows(registrations(i*5000, 5000, persons))
-		require.NoError(b, err)
-		values := make([][]any, len(rows))
-		for j, r := range rows {
-			values[j] = []any{string(r.Entry.Person.Key()), r.at, [16]byte(r.ID), r.Entry.From.UnixMicro(), nil, r.Entry.System, r.Registrar.CVR,
-				r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc}
-			if !r.Entry.OnBehalfOf.IsZero() {
-				values[j][4] = string(r.Entry.OnBehalfOf.Key())
-			}
-		}
-		b.StartTimer()
-		require.NoError(b, db.write(context.Background(), func(t *tx) error {
-			return t.raw(t.ctx, func(c *pgx.Conn) error {
-				_, err := c.CopyFrom(t.ctx, pgx.Identifier{"minlog_entry"}, []string{"person_key", "at", "id", "from_at", "behalf_key", "system_name", "registrar_cvr",
-					"registrar_system", "message_id", "interface", "received_at", "doc"}, pgx.CopyFromRows(values))
-				return err
-			})
-		}))
-	}
-	perSecond(b, 5000)
-}
-
-// BenchmarkPostgresConsume is what a consumer does with records: decode and store them by 5,000, for so many partitions at once.
+// BenchmarkPostgresConsume is what consumers do with records, which they decode and store by 5,000, beside one CopyFrom of the driver that has the
+// same rows ready. Both take turns, so that what else the machine does troubles them alike.
 func BenchmarkPostgresConsume(b *testing.B) {
-	for name, partitions := range map[string]int{"1 partition": 1, "2 partitions": 2} {
-		b.Run(name, func(b *testing.B) {
-			db := openedPostgres(b, postgresDSN(b))
-			require.NoError(b, db.LogMonths().MakeMonths(context.Background(), start, start.AddDate(0, 1, 0)))
+	for _, partitions := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("%d partitions at once", partitions), func(b *testing.B) {
+			ctx := context.Background()
+			db, peer := openedPostgres(b, postgresDSN(b)), openedPostgres(b, postgresDSN(b))
+			for _, each := range []*DB{db, peer} {
+				require.NoError(b, each.LogMonths().MakeMonths(ctx, start, start.AddDate(0, 1, 0)))
+			}
+			const size, steps = 5_000, 4
+			var consumed, copied time.Duration
 			for i := range b.N {
-				b.StopTimer()
-				values := recorded(b, registrations(i*5000*partitions, 5000*partitions, persons))
-				b.StartTimer()
+				rs := registrations(i*size*steps, size*steps, persons)
+				values, rows := recorded(b, rs), copyable(b, rs)
+				began := time.Now()
 				var wg sync.WaitGroup
 				for p := range partitions {
 					wg.Go(func() {
-						batch := minlog.Batch{Registrations: make([]minlog.Registration, 0, 5000)}
-						for _, value := range values[p*5000 : (p+1)*5000] {
-							r, _, err := minlog.DecodeRecord(value)
+						for step := p; step < steps; step += partitions {
+							batch := minlog.Batch{Registrations: make([]minlog.Registration, 0, size)}
+							for _, value := range values[step*size : (step+1)*size] {
+								r, _, err := minlog.DecodeRecord(value)
+								require.NoError(b, err)
+								batch.Registrations = append(batch.Registrations, *r)
+							}
+							from := int64(i*steps + step)
+							_, err := db.LogStore().Store(ctx, minlog.Partition{Topic: topic, Number: int(from)}, from, from+1, batch)
 							require.NoError(b, err)
-							batch.Registrations = append(batch.Registrations, *r)
 						}
-						_, err := db.LogStore().Store(context.Background(), minlog.Partition{Topic: topic, Number: p}, int64(i), int64(i+1), batch)
-						require.NoError(b, err)
 					})
 				}
 				wg.Wait()
+				consumed += time.Since(began)
+				began = time.Now()
+				require.NoError(b, peer.write(ctx, func(t *tx) error {
+					return t.raw(ctx, func(c *pgx.Conn) error {
+						_, err := c.CopyFrom(ctx, pgx.Identifier{"minlog_entry"}, strings.Split(entryColumns, ", "), pgx.CopyFromRows(rows))
+						return err
+					})
+				}))
+				copied += time.Since(began)
 			}
-			perSecond(b, 5000*partitions)
+			n := float64(b.N * size * steps)
+			b.ReportMetric(n/consumed.Seconds(), "consumed/s")
+			b.ReportMetric(n/copied.Seconds(), "copied/s")
+			b.ReportMetric(copied.Seconds()/consumed.Seconds(), "ratio")
 		})
 	}
+}
+
+// copyable returns what the driver copies of registrations, in the order of the key.
+func copyable(b *testing.B, rs []minlog.Registration) [][]any {
+	rows, err := entryRows(rs)
+	require.NoError(b, err)
+	values := make([][]any, len(rows))
+	for i, r := range rows {
+		var behalf any
+		if !r.Entry.OnBehalfOf.IsZero() {
+			behalf = string(r.Entry.OnBehalfOf.Key())
+		}
+		values[i] = []any{string(r.Entry.Person.Key()), r.at, [16]byte(r.ID), r.Entry.From.UnixMicro(), behalf, r.Entry.System, r.Registrar.CVR,
+			r.Registrar.ITSystem, r.Registrar.MessageID, r.Registrar.Interface, r.ReceivedAt.UnixMicro(), r.doc}
+	}
+	return values
 }
 
 func BenchmarkPostgresNewest50(b *testing.B) {
