@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,25 @@ func GrantStore(t *testing.T, open OpenGrantStore) {
 		require.NoError(t, err)
 		require.Len(t, got, 20)
 		assert.True(t, slices.IsSortedFunc(got, func(a, b trust.Grant) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) }))
+	})
+
+	t.Run("no Update of 20 at once that change one grant is lost", func(t *testing.T) {
+		hs, _ := open.opened(t)
+		ctx := bounded(t)
+		require.NoError(t, hs.first().Store.Update(ctx, replaceBy(trust.Grant{ID: "1", Name: "a", CVR: cvr})))
+		errs := make(chan error)
+		for i := range 20 {
+			go func() {
+				errs <- hs.nth(i).Store.Update(ctx, func(all []trust.Grant) ([]trust.Grant, error) {
+					all[0].Note += "x"
+					return all, nil
+				})
+			}()
+		}
+		for range 20 {
+			require.NoError(t, <-errs)
+		}
+		requireGrants(ctx, t, hs.last().Store, trust.Grant{ID: "1", Name: "a", CVR: cvr, Note: strings.Repeat("x", 20)})
 	})
 
 	t.Run("of 20 at once that open the same grant one succeeds", func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/messagelog"
 )
 
 // What a caller is told of the database's state, and of what it gave.
@@ -67,7 +68,7 @@ func (e *postgresError) Error() string { return e.text }
 // clean lets nothing pass that is not known to be harmless: a constraint's detail holds the row, an argument that does not fit is printed, and
 // an error of connecting holds the configuration.
 func (*postgresEngine) clean(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, errAborted) {
+	if err == nil || errors.Is(err, errAborted) || errors.Is(err, messagelog.ErrNoTopic) {
 		return err
 	}
 	if known := known(ctx, err); known != nil {
@@ -92,10 +93,10 @@ func known(ctx context.Context, err error) error {
 		return &postgresError{server.Code, serverText(server), server.SeverityUnlocalized == "ERROR"}
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &connect): // itself it tells the user and the database too
+		return &postgresError{postgresLost, "connect: " + connect.Unwrap().Error(), false}
 	case errors.As(err, &network):
 		return &postgresError{postgresLost, "connection to the server: " + network.Error(), false}
-	case errors.As(err, &connect):
-		return &postgresError{postgresLost, "no connection to the server", false}
 	case lost(err):
 		return &postgresError{postgresLost, "connection to the server lost", false}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

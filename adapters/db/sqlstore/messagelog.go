@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm/clause"
 
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -150,14 +152,20 @@ func (*postgresEngine) append(t *tx, recs []messagelog.Record) (grown []place, e
 	}
 	slices.SortFunc(grown, func(a, b place) int { return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Part, b.Part)) })
 	now := t.db.now().UnixMicro()
+	sent := &pgx.Batch{} // all at once: others wait for these partitions
 	for _, where := range grown {
 		batch := batches[where]
 		n := len(batch.keys)
-		if _, err := t.exec(t.ctx, appendRecords, n, string(where.Topic), where.Part, n, now, batch.keys, batch.headers, batch.values); err != nil {
-			return nil, err
-		}
+		t.db.seen(appendRecords)
+		sent.Queue(t.db.bind(appendRecords), n, string(where.Topic), where.Part, n, now, batch.keys, batch.headers, batch.values).
+			Exec(func(tag pgconn.CommandTag) error {
+				if tag.RowsAffected() != int64(n) {
+					return messagelog.ErrNoTopic // it is gone since
+				}
+				return nil
+			})
 	}
-	return grown, nil
+	return grown, t.raw(t.ctx, func(c *pgx.Conn) error { return c.SendBatch(t.ctx, sent).Close() })
 }
 
 // topicsOf returns each topic once.

@@ -93,6 +93,11 @@ func TestPostgresMessageLog(t *testing.T) { portstest.MessageLog(t, messageLogPo
 
 func TestPostgresTopics(t *testing.T) { portstest.TopicAdmin(t, messageLogPostgres(t)) }
 
+func TestPostgresConsume(t *testing.T) {
+	open := postgresOf(t, 1)
+	portstest.Consume(t, func(*testing.T) portstest.Backend { return open(time.Now)[0] })
+}
+
 func TestPostgresReplies(t *testing.T) { portstest.ReplyStore(t, postgresBy(t, 1, (*DB).Replies)) }
 func TestPostgresSeen(t *testing.T)    { portstest.SeenStore(t, postgresBy(t, 1, (*DB).Seen)) }
 func TestPostgresGrants(t *testing.T)  { portstest.GrantStore(t, postgresBy(t, 1, (*DB).Grants)) }
