@@ -371,7 +371,7 @@ func (c *copying) copy(ctx context.Context, t table) error {
 	defer rows.close()
 	report := c.counted(CopyRows, t)
 	report(0)
-	err = c.target.db.copyIn(c.tx, t, func() ([]any, error) {
+	return c.target.db.copyIn(c.tx, t, func() ([]any, error) {
 		more, err := rows.next()
 		if err != nil || !more {
 			return nil, err
@@ -379,8 +379,6 @@ func (c *copying) copy(ctx context.Context, t table) error {
 		report(rows.n)
 		return rows.row, nil
 	})
-	report(rows.n)
-	return err
 }
 
 // counted returns a function that is told how many rows are done.
