@@ -75,6 +75,7 @@ func (s *server) openTraces(ctx context.Context) error {
 func (s *server) traced(db stores) stores {
 	db.log = s.traces.MessageLog(db.log, s.cfg.MessageLog.Driver)
 	db.units, db.appending = s.traces.Units(db.units), s.traces.Units(db.appending)
+	db.entries = s.traces.LogStore(db.entries, s.cfg.MessageLog.Driver)
 	return db
 }
 

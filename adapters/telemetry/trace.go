@@ -59,6 +59,7 @@ type Traces struct {
 	provider *sdktrace.TracerProvider // nil: nothing is recorded, like the next two
 	tracer   trace.Tracer
 	queue    *spanQueue
+	read     readTraces
 }
 
 // TraceOptions say what of the spans is kept, and whose they are.

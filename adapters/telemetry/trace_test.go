@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -25,6 +26,7 @@ import (
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
 )
@@ -220,7 +222,8 @@ func TestTracedLog(t *testing.T) {
 
 // TestProcess shows the span of a batch.
 func TestProcess(t *testing.T) {
-	read := func(t *testing.T, ctx context.Context, sample float64, parents ...string) tracetest.SpanStubs { //nolint:revive // ctx is what is tested
+	// consumed reads records of these parents ten at a time and then stores them in steps of so many.
+	consumed := func(t *testing.T, ctx context.Context, sample float64, step int64, fail error, parents ...string) tracetest.SpanStubs { //nolint:revive // ctx is what is tested
 		t.Helper()
 		tr, spans := traces(t, sample)
 		recs := make([]messagelog.Record, len(parents))
@@ -229,42 +232,71 @@ func TestProcess(t *testing.T) {
 		}
 		db := memoryLog(t)
 		require.NoError(t, db.Append(t.Context(), recs))
-		n := 0
-		for batch, err := range tr.MessageLog(db, "kafka").Read(ctx, "t", 0, 0, int64(len(recs)), messagelog.ReadOptions{}) {
-			require.NoError(t, err)
-			n += len(batch.Records)
+		n := int64(len(recs))
+		for range 2 { // a consumer that failed reads again
+			for _, err := range tr.MessageLog(db, "kafka").Read(ctx, "t", 0, 0, n, messagelog.ReadOptions{MaxRecords: 10}) {
+				require.NoError(t, err)
+			}
 		}
-		assert.Equal(t, len(parents), n)
+		store := tr.LogStore(storing{err: fail}, "kafka")
+		for from := int64(0); from < n; from += step {
+			_, err := store.Store(t.Context(), minlog.Partition{Topic: "t"}, from, min(n, from+step), minlog.Batch{})
+			require.ErrorIs(t, err, fail)
+		}
 		return spans()
 	}
+	other := strings.Replace(sampled, "00f067aa0ba902b7", "00f067aa0ba902b8", 1)
 	t.Run("OC-24 it is linked to each recorded call, once", func(t *testing.T) {
-		all := read(t, t.Context(), 0, sampled, sampled, ignored, "nonsense", sampled)
+		all := consumed(t, t.Context(), 0, 10, nil, sampled, sampled, ignored, "nonsense", other, sampled)
 		require.Equal(t, []string{"process t"}, names(all))
-		require.Len(t, all[0].Links, 1)
+		require.Len(t, all[0].Links, 2)
 		assert.Equal(t, traceID, all[0].Links[0].SpanContext.TraceID().String())
+		assert.Equal(t, "00f067aa0ba902b8", all[0].Links[1].SpanContext.SpanID().String())
 		assert.NotEqual(t, traceID, all[0].SpanContext.TraceID().String(), "a trace of its own")
+		assert.Equal(t, trace.SpanKindConsumer, all[0].SpanKind)
 		assert.Equal(t, map[string]any{
 			"messaging.system": "kafka", "messaging.destination.name": "t", "messaging.destination.partition.id": "0",
-			"messaging.batch.message_count": int64(5), "messaging.operation.type": "process",
+			"messaging.batch.message_count": int64(6), "messaging.operation.type": "process",
 		}, attributes(all[0]))
+	})
+	t.Run("each batch to its own calls", func(t *testing.T) {
+		all := consumed(t, t.Context(), 0, 2, nil, sampled, sampled, ignored, ignored, other, other)
+		require.Len(t, all, 2, "none for the batch of which no call is recorded")
+		for i, id := range []string{"00f067aa0ba902b7", "00f067aa0ba902b8"} {
+			require.Len(t, all[i].Links, 1)
+			assert.Equal(t, id, all[i].Links[0].SpanContext.SpanID().String())
+		}
 	})
 	t.Run("to at most 128", func(t *testing.T) {
 		var parents []string
 		for i := range 300 {
-			parents = append(parents, fmt.Sprintf("00-%032x-00f067aa0ba902b7-01", i+1))
+			parents = append(parents, fmt.Sprintf("00-%s-%016x-01", traceID, i+1))
 		}
-		all := read(t, t.Context(), 0, parents...)
+		all := consumed(t, t.Context(), 0, 300, nil, parents...)
 		require.Len(t, all, 1)
 		assert.Len(t, all[0].Links, 128)
 		assert.Zero(t, all[0].DroppedLinks)
 	})
-	t.Run("where nothing is recorded there is none", func(t *testing.T) {
-		assert.Empty(t, read(t, t.Context(), 1, ignored))
+	t.Run("one that fails says so, and not why", func(t *testing.T) {
+		all := consumed(t, t.Context(), 0, 10, errors.New("of 0108501234"), sampled)
+		require.Len(t, all, 1)
+		assert.Equal(t, codes.Error, all[0].Status.Code)
+		assert.NotContains(t, fmt.Sprintf("%+v", all), "1234")
 	})
-	t.Run("what a call reads has none", func(t *testing.T) {
+	t.Run("what a call reads is nobody's batch", func(t *testing.T) {
 		call := telemetry.NewTraces(telemetry.TraceOptions{}).Arrive(t.Context(), headers("Traceparent", sampled), true)
-		assert.Empty(t, read(t, call, 1, sampled))
+		assert.Empty(t, consumed(t, call, 1, 10, nil, sampled))
 	})
+}
+
+// storing is a store that does nothing but to fail.
+type storing struct {
+	ports.LogStore
+	err error
+}
+
+func (s storing) Store(context.Context, minlog.Partition, int64, int64, minlog.Batch) (int, error) {
+	return 0, s.err
 }
 
 func TestTraceInTheLog(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -67,8 +70,7 @@ func (u *tracedUnits) Run(ctx context.Context, work, seal func(context.Context) 
 	return err
 }
 
-// MessageLog returns log, kept by system such as "kafka", where the records of a call tell of which trace they are part. Batches that are
-// read outside of a call have a span until the reader asks for the next.
+// MessageLog returns log, kept by system such as "kafka", where the records of a call tell of which trace they are part.
 func (t *Traces) MessageLog(log ports.MessageLog, system string) ports.MessageLog {
 	return &tracedLog{log, t, attribute.String(attrMessaging, system)}
 }
@@ -127,7 +129,7 @@ func same(a, b []messagelog.Header) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// Read has a span for each batch.
+// Read remembers which recorded traces the records are part of, unless a call reads.
 func (l *tracedLog) Read(
 	ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions,
 ) iter.Seq2[messagelog.Batch, error] {
@@ -137,51 +139,102 @@ func (l *tracedLog) Read(
 	}
 	return func(yield func(messagelog.Batch, error) bool) {
 		for batch, err := range batches {
-			span := l.process(ctx, t, part, batch.Records)
-			more := yield(batch, err)
-			span.End()
-			if !more {
+			l.t.read.add(minlog.Partition{Topic: t, Number: part}, batch.Records)
+			if !yield(batch, err) {
 				return
 			}
 		}
 	}
 }
 
-// process begins the span of a batch, unless no trace of its records is recorded.
-func (l *tracedLog) process(ctx context.Context, t messagelog.Topic, part int, recs []messagelog.Record) trace.Span {
-	links := linksOf(recs)
-	if len(links) == 0 {
-		return trace.SpanFromContext(ctx) // none
-	}
-	_, span := l.t.tracer.Start(ctx, "process "+string(t), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
-		trace.WithAttributes(l.system, attribute.String(attrDestination, string(t)), attribute.String(attrPartition, strconv.Itoa(part)),
-			attribute.Int(attrMessages, len(recs)), attribute.String(attrOperation, "process")))
-	return span
+const (
+	maxLinks = 128  // traces that the span of a batch names
+	maxRead  = 1024 // traces of a partition that are remembered until its records are stored
+)
+
+// readTraces are the recorded traces of records that were read and are not stored yet. It is safe for concurrent use.
+type readTraces struct {
+	mu    sync.Mutex
+	parts map[minlog.Partition][]readTrace // by offset
 }
 
-// maxLinks is how many traces the span of a batch names.
-const maxLinks = 128
+type readTrace struct {
+	offset int64 // of its first record
+	link   trace.Link
+}
 
-// linksOf returns the recorded traces that recs are part of, each once, at most maxLinks.
-func linksOf(recs []messagelog.Record) []trace.Link {
-	var links []trace.Link
-	seen, last := map[string]bool{}, ""
+// add remembers the traces of records that were read; what was read before from their first offset on is read again.
+func (r *readTraces) add(p minlog.Partition, recs []messagelog.Record) {
+	if len(recs) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.DeleteFunc(r.parts[p], func(t readTrace) bool { return t.offset >= recs[0].Offset })
+	last := ""
 	for i := range recs {
 		carrier := recordCarrier(recs[i].Headers)
 		parent := carrier.Get(headerTraceParent)
-		if parent == last || seen[parent] {
+		if parent == last || len(all) == maxRead {
 			continue
 		}
-		last, seen[parent] = parent, true
-		c := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
-		if !c.IsSampled() {
-			continue
-		}
-		if links = append(links, trace.Link{SpanContext: c}); len(links) == maxLinks {
-			break
+		last = strings.Clone(parent) // the log's until the next read
+		if c := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier)); c.IsSampled() {
+			all = append(all, readTrace{recs[i].Offset, trace.Link{SpanContext: c}})
 		}
 	}
+	if r.parts == nil {
+		r.parts = map[minlog.Partition][]readTrace{}
+	}
+	r.parts[p] = all
+}
+
+// take returns the traces of the records from (inclusive) to (exclusive), each once, at most maxLinks, and forgets all before to.
+func (r *readTraces) take(p minlog.Partition, from, to int64) (links []trace.Link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.parts[p]) == 0 {
+		return nil
+	}
+	seen := map[trace.SpanID]bool{}
+	r.parts[p] = slices.DeleteFunc(r.parts[p], func(t readTrace) bool {
+		if id := t.link.SpanContext.SpanID(); t.offset >= from && t.offset < to && !seen[id] && len(links) < maxLinks {
+			seen[id] = true
+			links = append(links, t.link)
+		}
+		return t.offset < to
+	})
 	return links
+}
+
+// LogStore returns store with a span around each batch that has recorded traces, linked to them; it came from a log kept by system.
+func (t *Traces) LogStore(store ports.LogStore, system string) ports.LogStore {
+	if t.provider == nil {
+		return store
+	}
+	return &tracedStore{store, t, attribute.String(attrMessaging, system)}
+}
+
+type tracedStore struct {
+	ports.LogStore
+	t      *Traces
+	system attribute.KeyValue
+}
+
+var _ ports.LogStore = (*tracedStore)(nil)
+
+// Store has a span where a call that its records are from is recorded.
+func (s *tracedStore) Store(ctx context.Context, p minlog.Partition, from, to int64, b minlog.Batch) (int, error) {
+	links := s.t.read.take(p, from, to)
+	if len(links) == 0 {
+		return s.LogStore.Store(ctx, p, from, to, b)
+	}
+	ctx, span := s.t.tracer.Start(ctx, "process "+string(p.Topic), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
+		trace.WithAttributes(s.system, attribute.String(attrDestination, string(p.Topic)), attribute.String(attrPartition, strconv.Itoa(p.Number)),
+			attribute.Int64(attrMessages, to-from), attribute.String(attrOperation, "process")))
+	inserted, err := s.LogStore.Store(ctx, p, from, to, b)
+	end(span, err)
+	return inserted, err
 }
 
 // recordCarrier reads the trace out of the headers of a record.

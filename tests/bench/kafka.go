@@ -171,6 +171,8 @@ func (b *backends) start(ctx context.Context, o options, dir, role string, setti
 }
 
 // missing tells whether err is that one of the servers is not installed: then there is nothing to fall short of.
-func missing(err error) bool { return errors.Is(err, kafkatest.ErrMissing) || errors.Is(err, postgrestest.ErrMissing) }
+func missing(err error) bool {
+	return errors.Is(err, kafkatest.ErrMissing) || errors.Is(err, postgrestest.ErrMissing)
+}
 
 var errNothing = errors.New("nothing was consumed for a minute")
