@@ -42,7 +42,7 @@ lint: tools ## check format, vet and the lint rules
 bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects
 	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd
 
-growth: ## show what lookups and rows cost as the store of registrations grows to ROWS on PostgreSQL; takes an hour and 20 GB
+growth: ## show what lookups and rows cost as the store of registrations grows to ROWS on PostgreSQL; takes an hour and 30 GB
 	go run ./tests/growth -rows '$(ROWS)' -dsn '$(DSN)'
 
 fuzz: ## run every fuzz target for FUZZTIME
