@@ -42,7 +42,7 @@ type Options struct {
 type Server struct {
 	DSN  string // URL of the database postgres, as a superuser
 	Addr string // host:port
-	Dir  string // holds data, log and socket
+	Dir  string // holds data and log
 
 	programs string
 	args     []string
@@ -77,7 +77,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.DSN = DSN(port)
 	s.args = []string{filepath.Join(programs, "postgres"), "-D", s.data(), "-p", strconv.Itoa(port)}
 	settings := map[string]string{
-		"listen_addresses": "127.0.0.1", "unix_socket_directories": s.Dir, "fsync": "on", "max_connections": "200", "shared_buffers": "64MB",
+		"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "on", "max_connections": "200", "shared_buffers": "64MB",
 		"wal_level": "minimal", "max_wal_senders": "0", "dynamic_shared_memory_type": "mmap", "jit": "off", "logging_collector": "off",
 		"log_statement": "none", "autovacuum_naptime": "10min",
 	}
