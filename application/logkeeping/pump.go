@@ -13,16 +13,14 @@ import (
 // Bounds of what a consumer holds in memory: of each partition one portion that is stored, one that is read meanwhile, and one read. A record
 // alone may be larger.
 const (
-	portionBytes = 16 << 20 // values of the records of one portion
-	readRecords  = 1000     // records of one read
-	heldBytes    = 12 << 20 // of all portions of all partitions
+	readRecords = 1000     // records of one read
+	heldBytes   = 12 << 20 // of all portions of all partitions
 )
 
 // portion is what one step stores: [from, next) of a partition.
 type portion struct {
 	from, next int64
 	records    int
-	bytes      int
 	dropped    int64
 	batch      minlog.Batch
 	ids        map[minlog.RegistrationID]bool
@@ -84,11 +82,7 @@ func sizeOf(read []messagelog.Record) (octets int) {
 
 // full tells whether read has to go into another portion.
 func (all *portion) full(read []messagelog.Record, maxRecords int) bool {
-	size := all.bytes
-	for _, r := range read {
-		size += len(r.Value)
-	}
-	return all.records > 0 && (all.records+len(read) > maxRecords || size > portionBytes)
+	return all.records > 0 && all.records+len(read) > maxRecords
 }
 
 // decode adds what is to be stored of read: registrations that are alive, none twice. A record of a newer schema is the end.
@@ -116,7 +110,6 @@ func (c *Consumer) decode(all *portion, read messagelog.Batch) {
 			b.Registrations = append(b.Registrations, *registration)
 		}
 		all.records++
-		all.bytes += len(r.Value)
 	}
 	all.next = read.Next
 }
@@ -166,6 +159,9 @@ func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64
 	defer func() { c.room.give(all.held) }()
 	opt := messagelog.ReadOptions{MaxRecords: min(c.Batch, readRecords), Timeout: c.BatchWait}
 	for read, err := range c.Log.Read(ctx, p.Topic, p.Number, from, -1, opt) {
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			all.err = err
 			break

@@ -168,12 +168,12 @@ func TestPump(t *testing.T) {
 		pump(t, log, 5000, func(t *testing.T, store *gatedStore) {
 			for n := range int64(5) {
 				synctest.Wait()
-				assert.LessOrEqual(t, log.furthest(), 4+n*16+16+4, "MiB")
+				assert.LessOrEqual(t, log.furthest(), 4+n*12+12+4, "MiB")
 				store.pass(t, nil)
 			}
 			synctest.Wait()
 			for _, s := range store.steps {
-				assert.LessOrEqual(t, s.octets, 16*mib)
+				assert.LessOrEqual(t, s.octets, 12*mib)
 			}
 		})
 	})

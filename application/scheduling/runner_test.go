@@ -291,6 +291,22 @@ func TestRun(t *testing.T) {
 		}
 	})
 
+	t.Run("OC-43 it is not begun again by who saw that it was due before another process ran it", func(t *testing.T) {
+		runs := 0
+		bubble(t, func(t *testing.T, b *bench) {
+			b.Runs = &racingRuns{JobRuns: b.db.JobRuns(), race: sync.OnceFunc(func() {
+				assert.NoError(t, b.db.JobRuns().Keep(t.Context(), job.Run{Name: "j", StartedAt: time.Now(), FinishedAt: time.Now(), OK: true}))
+			})}
+			b.start()
+			assert.Zero(t, runs)
+			held, err := b.db.Leases().Held(t.Context(), "job/", time.Now())
+			require.NoError(t, err)
+			assert.Empty(t, held)
+			pass(time.Hour)
+			assert.Equal(t, 1, runs)
+		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: counted(&runs)})
+	})
+
 	t.Run("a run is not begun that cannot be kept", func(t *testing.T) {
 		runs := 0
 		bubble(t, func(t *testing.T, b *bench) {
@@ -302,6 +318,18 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, 1, runs, "the next look at what is due")
 		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: counted(&runs)})
 	})
+}
+
+// racingRuns has another process be quick, right after this one read what was run.
+type racingRuns struct {
+	ports.JobRuns
+	race func()
+}
+
+func (s *racingRuns) Runs(ctx context.Context) ([]job.Run, error) {
+	runs, err := s.JobRuns.Runs(ctx)
+	s.race()
+	return runs, err
 }
 
 type badEnd struct{}
