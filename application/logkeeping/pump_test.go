@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,8 +72,17 @@ func (l *scriptedLog) Bounds(context.Context, []messagelog.Topic) (map[messagelo
 // all dead letters.
 type gatedStore struct {
 	ports.LogStore
-	gate  chan error
+	gate chan error
+
+	mu    sync.Mutex
 	steps []step
+}
+
+// taken returns what was to be stored so far.
+func (s *gatedStore) taken() []step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.steps)
 }
 
 type step struct {
@@ -82,14 +92,16 @@ type step struct {
 }
 
 func (s *gatedStore) Store(ctx context.Context, p minlog.Partition, from, to int64, b minlog.Batch) (int, error) {
-	taken := step{from: from, to: to, letters: len(b.DeadLetters)}
+	this := step{from: from, to: to, letters: len(b.DeadLetters)}
 	for _, d := range b.DeadLetters {
-		taken.octets += len(d.Payload)
+		this.octets += len(d.Payload)
 		if bytes.IndexByte(d.Payload, 'x') >= 0 {
 			return 0, errors.New("a payload that the log has written over")
 		}
 	}
-	s.steps = append(s.steps, taken)
+	s.mu.Lock()
+	s.steps = append(s.steps, this)
+	s.mu.Unlock()
 	select {
 	case err := <-s.gate:
 		if err != nil {
@@ -140,7 +152,7 @@ func TestPump(t *testing.T) {
 			}
 			time.Sleep(500 * time.Millisecond) // of the bubble: the last ones wait for others
 			synctest.Wait()
-			assert.Equal(t, []step{{0, 10, 10, 100}, {10, 410, 400, 4000}, {410, 810, 400, 4000}, {810, 1000, 190, 1900}}, store.steps)
+			assert.Equal(t, []step{{0, 10, 10, 100}, {10, 410, 400, 4000}, {410, 810, 400, 4000}, {810, 1000, 190, 1900}}, store.taken())
 			store.pass(t, nil)
 			synctest.Wait()
 			assert.EqualValues(t, 1000, next(t, store))
@@ -156,7 +168,7 @@ func TestPump(t *testing.T) {
 				store.pass(t, nil)
 			}
 			synctest.Wait()
-			for _, s := range store.steps {
+			for _, s := range store.taken() {
 				assert.LessOrEqual(t, s.to-s.from, int64(400))
 			}
 		})
@@ -172,7 +184,7 @@ func TestPump(t *testing.T) {
 				store.pass(t, nil)
 			}
 			synctest.Wait()
-			for _, s := range store.steps {
+			for _, s := range store.taken() {
 				assert.LessOrEqual(t, s.octets, 12*mib)
 			}
 		})
@@ -185,7 +197,7 @@ func TestPump(t *testing.T) {
 				store.pass(t, nil)
 			}
 			synctest.Wait()
-			assert.Equal(t, []step{{0, 1, 1, 17 << 20}, {1, 2, 1, 17 << 20}}, store.steps)
+			assert.Equal(t, []step{{0, 1, 1, 17 << 20}, {1, 2, 1, 17 << 20}}, store.taken())
 		})
 	})
 
@@ -194,10 +206,10 @@ func TestPump(t *testing.T) {
 			synctest.Wait() // 10 are being stored, 2 are read
 			store.pass(t, nil)
 			synctest.Wait()
-			require.Len(t, store.steps, 1)
+			require.Len(t, store.taken(), 1)
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
-			assert.Equal(t, []step{{0, 10, 10, 100}, {10, 12, 2, 20}}, store.steps)
+			assert.Equal(t, []step{{0, 10, 10, 100}, {10, 12, 2, 20}}, store.taken())
 		})
 	})
 
@@ -210,8 +222,8 @@ func TestPump(t *testing.T) {
 			store.pass(t, errAway)
 			time.Sleep(time.Second)
 			synctest.Wait()
-			require.Len(t, store.steps, 3)
-			assert.Equal(t, []int64{0, 10, 10}, []int64{store.steps[0].from, store.steps[1].from, store.steps[2].from})
+			require.Len(t, store.taken(), 3)
+			assert.Equal(t, []int64{0, 10, 10}, []int64{store.taken()[0].from, store.taken()[1].from, store.taken()[2].from})
 			assert.EqualValues(t, 10, next(t, store))
 			for range 2 {
 				store.pass(t, nil)

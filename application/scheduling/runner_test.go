@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,9 +131,9 @@ func begin(steps int, do func(ctx context.Context, step int) error) func() sched
 }
 
 // counted counts the runs it begins.
-func counted(n *int) func() scheduling.Work {
+func counted(n *atomic.Int64) func() scheduling.Work {
 	return func() scheduling.Work {
-		*n++
+		n.Add(1)
 		return &work{steps: 1}
 	}
 }
@@ -148,52 +149,52 @@ func (b *bench) effect(ctx context.Context, name string) error {
 
 func TestSchedules(t *testing.T) {
 	t.Run("every so often, since the start of the run before; the first at once", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) {
 			b.start()
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 			pass(time.Hour - time.Minute)
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 			pass(2 * time.Minute)
-			assert.Equal(t, 2, runs)
+			assert.EqualValues(t, 2, runs.Load())
 			pass(10 * time.Hour)
-			assert.Equal(t, 12, runs)
+			assert.EqualValues(t, 12, runs.Load())
 		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: counted(&runs)})
 	})
 
 	daily := scheduling.Schedule{Daily: &calendar.TimeOfDay{Hour: 3, Minute: 15}}
 	t.Run("daily, at the time of Copenhagen; the first when it is next that time", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) { // midnight UTC on 1 January 2000
 			b.TTL = time.Hour // it looks every six minutes
 			b.start()
 			pass(2*time.Hour + 14*time.Minute)
-			assert.Zero(t, runs)
+			assert.Zero(t, runs.Load())
 			pass(10 * time.Minute)
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 			pass(366 * 24 * time.Hour)
-			assert.Equal(t, 367, runs)
+			assert.EqualValues(t, 367, runs.Load())
 		}, scheduling.Job{Name: "j", Due: daily, Begin: counted(&runs)})
 	})
 
 	t.Run("daily, a process that was down at the time runs it when it is up", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) {
 			require.NoError(t, b.db.JobRuns().Keep(t.Context(), job.Run{Name: "j", StartedAt: time.Now().Add(-26 * time.Hour), FinishedAt: time.Now(), OK: true}))
 			b.start()
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 		}, scheduling.Job{Name: "j", Due: daily, Begin: counted(&runs)})
 	})
 
 	t.Run("only when it is called", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) {
 			b.start()
 			pass(48 * time.Hour)
-			assert.Zero(t, runs)
+			assert.Zero(t, runs.Load())
 			require.NoError(t, b.Trigger(t.Context(), "j"))
 			synctest.Wait()
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 		}, scheduling.Job{Name: "j", Begin: counted(&runs)})
 	})
 }
@@ -220,7 +221,8 @@ func TestRun(t *testing.T) {
 	})
 
 	t.Run("one that fails raises the alarm, and the next is when it is due", func(t *testing.T) {
-		fail := true
+		var fail atomic.Bool
+		fail.Store(true)
 		bubble(t, func(t *testing.T, b *bench) {
 			b.start()
 			r := b.run(t, "j")
@@ -231,13 +233,13 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, []string{"job j failed at 2000-01-01T00:00:00Z"}, alarms)
 			pass(time.Hour - time.Minute)
 			assert.Equal(t, r, b.run(t, "j"))
-			fail = false
+			fail.Store(false)
 			pass(2 * time.Minute)
 			assert.True(t, b.run(t, "j").OK)
 			alarms, err = b.Alarms(t.Context())
 			require.NoError(t, err)
 			assert.Empty(t, alarms)
-			fail = true
+			fail.Store(true)
 			pass(time.Hour + time.Second)
 			succeeded := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC)
 			status, err := b.Status(t.Context())
@@ -245,7 +247,7 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, scheduling.Failed, status[0].Result)
 			assert.Equal(t, succeeded, status[0].LastSuccess, "a failure does not hide when it last was well")
 		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: begin(2, func(_ context.Context, step int) error {
-			if fail && step == 2 {
+			if fail.Load() && step == 2 {
 				return errBoom
 			}
 			return nil
@@ -292,30 +294,30 @@ func TestRun(t *testing.T) {
 	})
 
 	t.Run("OC-43 it is not begun again by who saw that it was due before another process ran it", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) {
 			b.Runs = &racingRuns{JobRuns: b.db.JobRuns(), race: sync.OnceFunc(func() {
 				assert.NoError(t, b.db.JobRuns().Keep(t.Context(), job.Run{Name: "j", StartedAt: time.Now(), FinishedAt: time.Now(), OK: true}))
 			})}
 			b.start()
-			assert.Zero(t, runs)
+			assert.Zero(t, runs.Load())
 			held, err := b.db.Leases().Held(t.Context(), "job/", time.Now())
 			require.NoError(t, err)
 			assert.Empty(t, held)
 			pass(time.Hour)
-			assert.Equal(t, 1, runs)
+			assert.EqualValues(t, 1, runs.Load())
 		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: counted(&runs)})
 	})
 
 	t.Run("a run is not begun that cannot be kept", func(t *testing.T) {
-		runs := 0
+		var runs atomic.Int64
 		bubble(t, func(t *testing.T, b *bench) {
 			b.runs.OnKeep.FailFrom(1, errBoom)
 			b.start()
-			assert.Zero(t, runs)
+			assert.Zero(t, runs.Load())
 			b.runs.OnKeep.Heal()
 			pass(4 * time.Second)
-			assert.Equal(t, 1, runs, "the next look at what is due")
+			assert.EqualValues(t, 1, runs.Load(), "the next look at what is due")
 		}, scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: time.Hour}, Begin: counted(&runs)})
 	})
 }
@@ -493,16 +495,16 @@ func TestTrigger(t *testing.T) {
 }
 
 func TestLease(t *testing.T) {
-	var cut []error
+	var cut atomic.Int64 // runs
 	endless := begin(1, func(ctx context.Context, _ int) error {
 		<-ctx.Done()
-		cut = append(cut, context.Cause(ctx))
+		cut.Add(1)
 		return ctx.Err()
 	})
 	j := scheduling.Job{Name: "j", Due: scheduling.Schedule{Every: 24 * time.Hour}, Begin: endless}
 
 	t.Run("JB-01 a lost lease cancels the run, which keeps nothing", func(t *testing.T) {
-		cut = nil
+		cut.Store(0)
 		bubble(t, func(t *testing.T, b *bench) {
 			b.start()
 			require.NoError(t, b.db.Leases().Release(t.Context(), "job/j", "a"))
@@ -510,7 +512,7 @@ func TestLease(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, got)
 			pass(13 * time.Second)
-			assert.Len(t, cut, 1)
+			assert.EqualValues(t, 1, cut.Load())
 			assert.True(t, b.run(t, "j").FinishedAt.IsZero())
 			held, err := b.db.Leases().Held(t.Context(), "job/", time.Now())
 			require.NoError(t, err)
@@ -519,26 +521,26 @@ func TestLease(t *testing.T) {
 	})
 
 	t.Run("a lease that cannot be renewed is good until it runs out", func(t *testing.T) {
-		cut = nil
+		cut.Store(0)
 		bubble(t, func(t *testing.T, b *bench) {
 			b.start()
 			b.leases.OnAcquire.FailFrom(1, errBoom)
 			pass(29 * time.Second)
-			assert.Empty(t, cut)
+			assert.Zero(t, cut.Load())
 			pass(2 * time.Second)
-			assert.Len(t, cut, 1)
+			assert.EqualValues(t, 1, cut.Load())
 		}, j)
 	})
 
 	t.Run("a runner that stops cuts its runs off, and another goes on with them at once", func(t *testing.T) {
-		cut = nil
+		cut.Store(0)
 		bubble(t, func(t *testing.T, a *bench) {
 			a.start()
 			began := a.run(t, "j").StartedAt
 			pass(time.Minute)
 			a.stop()
 			a.stop = func() {}
-			assert.Len(t, cut, 1)
+			assert.EqualValues(t, 1, cut.Load())
 			status, err := a.Status(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, scheduling.Interrupted, status[0].Result)
