@@ -496,8 +496,8 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 	wrong((m.SASL.Mechanism == "") != (m.SASL.User == ""), "messagelog.sasl.user", "goes with messagelog.sasl.mechanism")
 	wrong((m.TLS.Client.Cert == "") != (m.TLS.Client.Key == ""), "messagelog.tls.key", "certificate and key go together")
 	wrong(!m.TLS.Enabled && (m.TLS.CA != "" || m.TLS.Client.Cert != "" || m.TLS.ServerName != ""), "messagelog.tls.enabled", "is off, but messagelog.tls says more")
-	wrong(m.SASL.Mechanism == "PLAIN" && !m.TLS.Enabled && c.Security.Mode == Production, "messagelog.sasl.mechanism",
-		"PLAIN sends the password to whoever listens: it needs messagelog.tls.enabled")
+	wrong(!m.TLS.Enabled && c.Security.Mode == Production && slices.ContainsFunc(m.Brokers, func(b string) bool { return !isLoopback(b) }),
+		"messagelog.tls.enabled", "other machines' brokers would be told passwords and persons' data in clear")
 }
 
 // largestMessage is the size of the largest message that an operation takes (a MinLog bulk), which the memory for messages must hold.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/domain/trust"
 )
@@ -21,6 +23,8 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 	wrong(c.Security.TrustFile == "", "security.trust_file", "production needs a file of trusted keys")
 	wrong(c.Audit.Sync == "none", "audit.sync", "none is for development only")
 	wrong(c.Store.Driver == "memory" && c.usesStore(), "store.driver", "memory is for development only")
+	wrong(c.Store.Driver == "postgres" && c.usesStore() && !encrypted(c.Store.DSN), "store.dsn",
+		"another machine's database is spoken to in clear: give sslmode=verify-full (with sslrootcert)")
 	wrong(*c.STS.AllowBearer, "sts.allow_bearer", "bearer tokens are for development only")
 	for _, p := range c.HTTP.TrustedProxies {
 		wrong(everyAddress(p), "http.trusted_proxies", "%s is every address", p)
@@ -37,6 +41,23 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 		"production needs a key that signs answers, or idws.sign_responses: false")
 	wrong(c.Runs(RoleSTS) && c.STS.KeyFile == "", "sts.key_file", "a token service in production needs a key of its own")
 	wrong(c.Runs(RoleSTS) && c.STS.PeopleFile == "", "sts.people_file", "a token service in production needs to know who holds which certificate")
+}
+
+// encrypted tells whether a PostgreSQL database is on this machine, or always spoken to with TLS.
+func encrypted(dsn string) bool {
+	config, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return true // opening it tells what is wrong
+	}
+	plain := func(host string, tls bool) bool {
+		ip, err := netip.ParseAddr(host)
+		local := strings.HasPrefix(host, "/") || host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+		return !tls && !local
+	}
+	if plain(config.Host, config.TLSConfig != nil) {
+		return false
+	}
+	return !slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool { return plain(f.Host, f.TLSConfig != nil) })
 }
 
 // everyAddress tells whether every address of IPv4 or IPv6 is in the network.

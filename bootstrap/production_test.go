@@ -78,8 +78,11 @@ func TestProduction(t *testing.T) {
 		{"SA-50 certificate of the test federation, by a link", map[string]string{"idws.cert_file": linked}, "idws.cert_file: the file is of a test federation"},
 		{"SA-50 no key for answers", map[string]string{"idws.key_file": ""}, "idws.key_file: production needs a key that signs answers"},
 		{"SA-50 answers that are not signed", map[string]string{"idws.key_file": "", "idws.sign_responses": "false"}, ""},
-		{"SA-50 a password for everybody to hear", map[string]string{"messagelog.driver": "kafka", "messagelog.brokers": "127.0.0.1:1",
-			"messagelog.key_secret": "x", "messagelog.sasl.mechanism": "PLAIN", "messagelog.sasl.user": "nsp"}, "messagelog.sasl.mechanism: PLAIN sends the password"},
+		{"SA-50 a message log in clear", map[string]string{"messagelog.driver": "kafka", "messagelog.brokers": "127.0.0.1:1,kafka.example:9092",
+			"messagelog.key_secret": "x"}, "messagelog.tls.enabled: other machines' brokers would be told"},
+		{"SA-50 a database in clear", map[string]string{"store.driver": "postgres", "store.dsn": "postgres://nsp@db.example/nsp"}, "store.dsn: another machine's database is spoken to in clear"},
+		{"SA-50 a database that may be spoken to in clear", map[string]string{"store.driver": "postgres", "store.dsn": "host=db.example,localhost user=nsp sslmode=prefer"},
+			"store.dsn: another machine's database is spoken to in clear"},
 		{"SA-50 bearer tokens", map[string]string{"sts.allow_bearer": "true"}, "sts.allow_bearer: bearer tokens are for development only"},
 		{"SA-50 every address trusted as a proxy", map[string]string{"http.trusted_proxies": "10.0.0.0/8,::/0"}, "http.trusted_proxies: ::/0 is every address"},
 		{"SA-50 every address allowed to publish", map[string]string{"allowlist.nas.notify": "cidr=0.0.0.0/0 name=all"}, "allowlist.nas.notify: 0.0.0.0/0 is every address"},
@@ -139,4 +142,18 @@ func TestProductionReload(t *testing.T) {
 	_, ready := fetch(t, "GET", s.admin+"/readyz", "")
 	assert.Contains(t, ready, "trust files")
 	require.NoError(t, s.stop())
+}
+
+func TestEncrypted(t *testing.T) {
+	for dsn, want := range map[string]bool{
+		"postgres://nsp@db.example/nsp?sslmode=verify-full&sslrootcert=system": true,
+		"postgres://nsp@db.example/nsp?sslmode=require":                        true,
+		"postgres://nsp@db.example/nsp?sslmode=disable":                        false,
+		"postgres://nsp@db.example/nsp?sslmode=allow":                          false,
+		"postgres://nsp@127.0.0.1/nsp?sslmode=disable":                         true,
+		"host=/run/postgresql dbname=nsp":                                      true,
+		"host=localhost,10.0.0.1 dbname=nsp":                                   false,
+	} {
+		assert.Equal(t, want, encrypted(dsn), dsn)
+	}
 }
