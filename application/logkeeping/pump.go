@@ -15,6 +15,8 @@ import (
 const (
 	readRecords = 1000     // records of one read
 	heldBytes   = 12 << 20 // of all portions of all partitions
+	shareBytes  = heldBytes / 5
+	smallRead   = 64 << 10 // of what comes in little by little
 )
 
 // portion is what one step stores: [from, next) of a partition.
@@ -25,7 +27,7 @@ type portion struct {
 	batch      minlog.Batch
 	ids        map[minlog.RegistrationID]bool
 	err        error // why nothing follows
-	held       int   // octets of the consumer's room
+	held, used int   // octets of the consumer's room
 }
 
 // room counts what all partitions of a consumer hold in memory. It is safe for concurrent use.
@@ -35,24 +37,25 @@ type room struct {
 	freed chan struct{} // closed when some was given back; nil = nobody waits
 }
 
-// take takes n octets, where that many are free or nothing is held. Without wait it is false at once where they are not, else where ctx ended
-// first. Who holds some must not wait.
+// take takes n octets, where that many are free or nothing is held. Without wait it is false at once where they are not or others wait, else
+// where ctx ended first. Who holds some must not wait.
 func (r *room) take(ctx context.Context, n int, wait bool) bool {
 	for {
 		r.mu.Lock()
-		if r.held == 0 || r.held+n <= heldBytes {
+		if r.held == 0 || r.held+n <= heldBytes && (wait || r.freed == nil) {
 			r.held += n
 			r.mu.Unlock()
 			return true
+		}
+		if !wait {
+			r.mu.Unlock()
+			return false
 		}
 		if r.freed == nil {
 			r.freed = make(chan struct{})
 		}
 		freed := r.freed
 		r.mu.Unlock()
-		if !wait {
-			return false
-		}
 		select {
 		case <-freed:
 		case <-ctx.Done():
@@ -69,6 +72,33 @@ func (r *room) give(n int) {
 		close(r.freed)
 		r.freed = nil
 	}
+}
+
+// enter takes room for the first read of a portion. Where many records wait it is room for more of them, so that few partitions at a time store
+// much at once, rather than all of them little.
+func (c *Consumer) enter(ctx context.Context, all *portion, size int) bool {
+	want := size
+	if size > smallRead {
+		want = max(size, shareBytes)
+	}
+	if !c.room.take(ctx, want, true) {
+		return false
+	}
+	all.held = want
+	return true
+}
+
+// fits tells whether all has room for a further read.
+func (c *Consumer) fits(ctx context.Context, all *portion, size int) bool {
+	more := all.used + size - all.held
+	if more <= 0 {
+		return true
+	}
+	if !c.room.take(ctx, more, false) {
+		return false
+	}
+	all.held += more
+	return true
 }
 
 // sizeOf is about what the registrations of read take in memory.
@@ -167,7 +197,7 @@ func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64
 			break
 		}
 		size := sizeOf(read.Records)
-		if all.full(read.Records, c.Batch) || all.held > 0 && !c.room.take(ctx, size, false) {
+		if all.full(read.Records, c.Batch) || all.held > 0 && !c.fits(ctx, all, size) {
 			select {
 			case portions <- all:
 				all = &portion{from: all.next, next: all.next}
@@ -175,10 +205,10 @@ func (c *Consumer) readAhead(ctx context.Context, p minlog.Partition, from int64
 				return
 			}
 		}
-		if all.held == 0 && !c.room.take(ctx, size, true) {
+		if all.held == 0 && !c.enter(ctx, all, size) {
 			return
 		}
-		all.held += size
+		all.used += size
 		if c.decode(all, read); all.err != nil {
 			break
 		}
