@@ -99,11 +99,15 @@ func (s *server) registrar() (*logkeeping.Registrar, error) {
 
 func (s *server) consumer(topic messagelog.Topic) *logkeeping.Consumer {
 	c := &s.cfg.MinLog
+	leases := s.stores.leases
+	if s.cfg.Store.Driver != "postgres" {
+		leases = nil // no other process uses the store: what one that died held need not be waited for
+	}
 	return &logkeeping.Consumer{
 		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic, Spec: s.stores.spec,
 		Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
 		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
-		Leases: s.stores.leases, Instance: s.holder, Lease: c.Consumer.Lease,
+		Leases: leases, Instance: s.holder, Lease: c.Consumer.Lease,
 	}
 }
 

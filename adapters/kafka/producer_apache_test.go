@@ -207,6 +207,7 @@ func (p *proxy) cut() {
 // TestApacheWhatIsAcknowledgedIsStored cuts connections and kills the broker while callers append: what was acknowledged is stored once, what was
 // refused is not stored, and only what is unknown may be either.
 func TestApacheWhatIsAcknowledgedIsStored(t *testing.T) {
+	t.Parallel()
 	p := startProxy(t)
 	broker := kafkatest.Start(t, kafkatest.Options{Advertised: p.Addr().String(), SCRAM: map[string]string{"nspd": password}})
 	p.mu.Lock()

@@ -755,6 +755,7 @@ func TestNAS65ABrokerGoesAway(t *testing.T) {
 
 // TestNAS65TheBrokerRestarts kills Apache Kafka under a reader that waits.
 func TestNAS65TheBrokerRestarts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("the race detector sees nothing of a broker")
 	}

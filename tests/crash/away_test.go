@@ -22,6 +22,7 @@ import (
 // TestServersAway takes the broker and the database away under load, in every way they may go, and gives them back. While the broker is away
 // registrations are refused; while the database is, they are taken. The processes tell, and go on by themselves.
 func TestServersAway(t *testing.T) {
+	t.Parallel()
 	skipIfShort(t)
 	const writers = 8
 	port, err := child.FreePort()

@@ -154,6 +154,7 @@ func killsWanted(t *testing.T) int {
 // TestAC19KillAnyOfManyProcesses kills fronts, consumers and the database again and again while clients register. In the end every acknowledged
 // entry is found exactly once, none that was refused is, and whatever is stored has its line in the audit log of a front.
 func TestAC19KillAnyOfManyProcesses(t *testing.T) {
+	t.Parallel()
 	skipIfShort(t)
 	const writers = 16
 	c := newCluster(t, 2, kafkatest.Options{}, nil)

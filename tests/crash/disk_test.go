@@ -21,6 +21,7 @@ import (
 // TestFullDisk fills a disk of the server under load and makes space again, several times: what was acknowledged stays, what was refused is not
 // there, and the server goes on by itself.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	skipIfShort(t)
 	if err := exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", t.TempDir()).Run(); err != nil {
 		child.Missing(t, "a file system of its own cannot be mounted: "+err.Error())

@@ -29,6 +29,7 @@ import (
 // TestOC11AnswerWaitsForTheBroker watches the system calls of a front: nothing of a transaction is sent to Kafka before the line is synced to
 // the audit log, its records are sent with acks=all, and the answer leaves after the broker has confirmed the commit.
 func TestOC11AnswerWaitsForTheBroker(t *testing.T) {
+	t.Parallel()
 	skipIfShort(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -229,6 +230,7 @@ func (c *connection) got(data []byte) (names []string) {
 // TestOC11PostgresSyncsEachAnswer counts how often PostgreSQL syncs its write-ahead log: at least once for each of many calls in quick
 // succession, although the database would rather not.
 func TestOC11PostgresSyncsEachAnswer(t *testing.T) {
+	t.Parallel()
 	skipIfShort(t)
 	const calls = 50
 	database, err := postgrestest.Start(t.Context(), postgrestest.Options{Settings: map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"}})
