@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/opennsp/nsp/domain/calendar"
 )
 
 // kind is the form of a value in a file.
@@ -47,7 +49,7 @@ type timeOfDay string
 func (f *timeOfDay) kind() kind { return textKind }
 func (f *timeOfDay) set(v []string) error {
 	if v[0] != "" {
-		if _, err := time.Parse("15:04", v[0]); err != nil || len(v[0]) != len("15:04") {
+		if _, err := calendar.ParseTimeOfDay(v[0]); err != nil {
 			return fmt.Errorf("%q is no time of day such as 03:15", v[0])
 		}
 	}
