@@ -10,7 +10,6 @@ import (
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
-	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/domain/trust"
 )
 
@@ -38,12 +37,6 @@ type Signer interface {
 	Certificate(use trust.Use) *x509.Certificate
 	// Sign returns the PKCS #1 v1.5 signature of digest.
 	Sign(ctx context.Context, use trust.Use, hash crypto.Hash, digest []byte) ([]byte, error)
-}
-
-// Relations tells who may act for whom. Safe for concurrent use.
-type Relations interface {
-	// Between returns the relations of actor to subject that are valid at an instant, none if there are none.
-	Between(ctx context.Context, actor, subject cpr.Number, at time.Time) ([]relation.Relation, error)
 }
 
 // GrantStore keeps the grants of organisations; it is read as a whole. Times are cut to microseconds. Safe for concurrent use, also by several

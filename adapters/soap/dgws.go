@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
-	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 )
 
@@ -53,20 +53,19 @@ func (p *DGWS) Answer(_ context.Context, w *xmlout.Writer, env *Envelope, reply 
 
 // Fault implements Profile. The status is 500 for both SOAP versions.
 func (p *DGWS) Fault(_ context.Context, w *xmlout.Writer, env *Envelope, err error) int {
-	f, _ := fault.Of(err)
 	env.StartEnvelope(w)
 	p.header(w, env, false)
 	w.Start("soap:Body")
 	w.Start("soap:Fault")
 	switch {
 	case env.SOAP12:
-		writeFault12(w, faultCode(err, "soap:Receiver"), "", f)
+		writeFault12(w, faultCode12(err), "", err)
 	case p.LegacyFaults:
-		w.Elem("faultcode", "Server")
-		writeDetail(w, "detail", f)
-		w.Elem("faultstring", f.Text)
+		w.Elem("faultcode", strings.TrimPrefix(faultCode11(err), "soap:"))
+		writeDetail(w, "detail", err)
+		w.Elem("faultstring", faultText(err))
 	default:
-		writeFault11(w, faultCode(err, "soap:Server"), f)
+		writeFault11(w, faultCode11(err), err)
 	}
 	w.End()
 	w.End()

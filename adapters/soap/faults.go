@@ -46,33 +46,47 @@ func wsseCode(err error) string {
 	return ""
 }
 
+// FaultError is a fault in the form of a contract of its own. A service's Serve returns it, or its Tell makes it.
+type FaultError struct {
+	Err    error                  // wraps a fault.Error, whose text stands in logs and holds no value
+	Client bool                   // faultcode soap:Client (SOAP 1.2: soap:Sender) instead of soap:Server
+	Text   string                 // faultstring; "" = that of Err. It may hold values of the request
+	Detail func(w *xmlout.Writer) // content of detail; nil = the code as DGWS writes it
+	Bare   bool                   // no detail at all
+}
+
+// Error tells Err alone.
+func (f *FaultError) Error() string { return f.Err.Error() }
+
+// Unwrap returns Err.
+func (f *FaultError) Unwrap() error { return f.Err }
+
 // writeIDWSFault writes a soap:Fault of IDWS and returns its HTTP status: in SOAP 1.2 what the sender did is 400.
 func writeIDWSFault(w *xmlout.Writer, soap12 bool, err error) (status int) {
-	f, _ := fault.Of(err)
 	code := wsseCode(err)
 	switch {
 	case soap12 && code != "":
-		writeFault12(w, "soap:Sender", code, f)
+		writeFault12(w, "soap:Sender", code, err)
 		return http.StatusBadRequest
 	case soap12:
-		writeFault12(w, faultCode(err, "soap:Receiver"), "", f)
+		writeFault12(w, faultCode12(err), "", err)
 	case code != "":
-		writeFault11(w, code, f)
+		writeFault11(w, code, err)
 	default:
-		writeFault11(w, faultCode(err, "soap:Server"), f)
+		writeFault11(w, faultCode11(err), err)
 	}
 	return http.StatusInternalServerError
 }
 
 // writeFault11 writes the content of a SOAP 1.1 fault.
-func writeFault11(w *xmlout.Writer, code string, f fault.Error) {
+func writeFault11(w *xmlout.Writer, code string, err error) {
 	w.Elem("faultcode", code)
-	w.Elem("faultstring", f.Text)
-	writeDetail(w, "detail", f)
+	w.Elem("faultstring", faultText(err))
+	writeDetail(w, "detail", err)
 }
 
 // writeFault12 writes the content of a SOAP 1.2 fault; subcode "" is left out.
-func writeFault12(w *xmlout.Writer, code, subcode string, f fault.Error) {
+func writeFault12(w *xmlout.Writer, code, subcode string, err error) {
 	w.Start("soap:Code")
 	w.Elem("soap:Value", code)
 	if subcode != "" {
@@ -82,21 +96,46 @@ func writeFault12(w *xmlout.Writer, code, subcode string, f fault.Error) {
 	}
 	w.End()
 	w.Start("soap:Reason")
-	w.Elem("soap:Text", f.Text, "xml:lang", "en")
+	w.Elem("soap:Text", faultText(err), "xml:lang", "en")
 	w.End()
-	writeDetail(w, "soap:Detail", f)
+	writeDetail(w, "soap:Detail", err)
 }
 
-// faultCode is MustUnderstand where that is what went wrong, which both SOAP versions have a code for.
-func faultCode(err error, ordinary string) string {
-	if errors.Is(err, ErrMustUnderstand) {
+// faultCode11 is MustUnderstand where that is what went wrong, which both SOAP versions have a code for.
+func faultCode11(err error) string { return faultCode(err, "soap:Client", "soap:Server") }
+
+func faultCode12(err error) string { return faultCode(err, "soap:Sender", "soap:Receiver") }
+
+func faultCode(err error, sender, receiver string) string {
+	own, ok := errors.AsType[*FaultError](err)
+	switch {
+	case errors.Is(err, ErrMustUnderstand):
 		return "soap:MustUnderstand"
+	case ok && own.Client:
+		return sender
 	}
-	return ordinary
+	return receiver
 }
 
-func writeDetail(w *xmlout.Writer, name string, f fault.Error) {
+func faultText(err error) string {
+	if own, ok := errors.AsType[*FaultError](err); ok && own.Text != "" {
+		return own.Text
+	}
+	f, _ := fault.Of(err)
+	return f.Text
+}
+
+func writeDetail(w *xmlout.Writer, name string, err error) {
+	own, ok := errors.AsType[*FaultError](err)
+	if ok && own.Bare {
+		return
+	}
 	w.Start(name)
-	w.Elem("medcom:FaultCode", f.Code)
+	if ok && own.Detail != nil {
+		own.Detail(w)
+	} else {
+		f, _ := fault.Of(err)
+		w.Elem("medcom:FaultCode", f.Code)
+	}
 	w.End()
 }

@@ -232,6 +232,9 @@ func (rt *Router) carryOut(ctx context.Context, x *exchange, refused error) admi
 }
 
 func (rt *Router) fault(ctx context.Context, env *Envelope, err error) admitting.Answer {
+	if rt.service.Tell != nil {
+		err = rt.service.Tell(err)
+	}
 	var w xmlout.Writer
 	status := rt.service.Profile.Fault(ctx, &w, env, err)
 	switch {

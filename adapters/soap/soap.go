@@ -72,6 +72,9 @@ type Service struct {
 	Operations []Operation
 	Contract   Contract
 	Profile    Profile
+	// Tell gives an error that is told to the caller the form of the service's contract, such as a *FaultError around it; nil = as it is. It
+	// is given the errors of security, of the router and of Serve.
+	Tell func(err error) error
 }
 
 // Profile is how messages of a service are admitted and answered. It is safe for concurrent use.

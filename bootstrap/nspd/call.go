@@ -151,7 +151,7 @@ func (c lookupCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	answer, err := client.Citizen(ctx, c.question(minlog.ID{Source: minlog.CPR, Value: cmp.Or(c.Person, own)}))
+	answer, err := client.Citizens(ctx, c.question(minlog.ID{Source: minlog.CPR, Value: cmp.Or(c.Person, own)}))
 	if err != nil {
 		return err
 	}

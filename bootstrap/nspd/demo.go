@@ -207,7 +207,7 @@ func (d *demo) consumed(ctx context.Context) (string, error) {
 func (d *demo) read(ctx context.Context, c *caller) ([]minlogws.Group, error) {
 	client := c.minLog(c.card.Assertion)
 	return pages(func(token string) (minlogws.Statements, error) {
-		return client.Citizen(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: c.sample.Person.CPR.Digits()}, Grouping: "None",
+		return client.Citizens(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: c.sample.Person.CPR.Digits()}, Grouping: "None",
 			Details: "None", PageSize: 500, PageToken: token})
 	})
 }
@@ -272,7 +272,7 @@ func (d *demo) login(ctx context.Context) (_ string, err error) {
 func (d *demo) citizenLog(ctx context.Context) (string, error) {
 	client := d.citizen.minLog()
 	all, err := pages(func(token string) (minlogws.Statements, error) {
-		return client.Citizen(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.sample.Citizen}, Grouping: "None", Details: "None",
+		return client.Citizens(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.sample.Citizen}, Grouping: "None", Details: "None",
 			PageSize: 500, PageToken: token})
 	})
 	if err != nil {
@@ -291,7 +291,7 @@ func (d *demo) forged(ctx context.Context) (string, error) {
 	if bytes.Equal(card, d.doctor.card.Assertion) {
 		return "", errors.New("the card holds no number to change")
 	}
-	_, err := d.doctor.minLog(card).Citizen(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.reader.sample.Person.CPR.Digits()}})
+	_, err := d.doctor.minLog(card).Citizens(ctx, minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.reader.sample.Person.CPR.Digits()}})
 	return refusedWith(err, fault.CodeSignature)
 }
 

@@ -28,6 +28,35 @@ const (
 	OIOSaml2Sosi Context   = "OIOSaml2Sosi"
 	TestIssue    Context   = "TestIssue" // credentials without proof, in development
 
+	ECPR         Component = "eCPR"
+	CreatePerson Context   = "CreatePerson"
+	UpdatePerson Context   = "UpdatePerson"
+	GetPerson    Context   = "GetPersonById"
+	SearchPerson Context   = "SearchPerson"
+	MergePersons Context   = "MergePersons"
+	GetOIDs      Context   = "GetOIDs"
+	PutOID       Context   = "PutOID"
+	ListRoles    Context   = "ListRoles"
+	AssignRole   Context   = "AssignRole"
+	EndRole      Context   = "EndRole"
+	ExportRun    Context   = "ExportHistory" // a job: one export of registrations
+	ImportRun    Context   = "ImportExport"  // a job: one export of another server taken in
+
+	SDM                     Component = "SDM" // stamdata
+	Replicate               Context   = "SKRS Replicate"
+	PersonInformation       Context   = "SCES getPersonInformation"
+	PersonHealthInformation Context   = "SCES getPersonWithHealthCareInformation"
+	PersonLookup            Context   = "PersonInformation" // stamdata-personinformation
+	DeceasedLookup          Context   = "Deceased"
+	StamdataImport          Context   = "StamdataImport" // a job, or on demand
+	ListImports             Context   = "ListImports"
+	ListExports             Context   = "ListExports"
+
+	ListParked  Context = "ListParked" // outbox
+	RetryParked Context = "RetryParked"
+	DropParked  Context = "DropParked"
+	Deliver     Context = "Deliver" // a job: notices of the outbox
+
 	Admin        Component = "Admin"
 	OpenSession  Context   = "OpenSession"
 	ReadSession  Context   = "ReadSession"
@@ -65,6 +94,50 @@ var (
 	NumberDeleted = Key{"NumberDeleted", NPI}
 	MonthDeleted  = Key{"MonthDeleted", NPI} // such as 2024-10: all of it, uncounted
 	OlderThan     = Key{"OlderThan", NPI}    // an instant, RFC 3339
+)
+
+// Keys of the national eCPR. Modified-by tells what the document says (Modified/By), not the header.
+var (
+	PersonID               = Key{"person-id", RPI} // the X-eCPR
+	LinkedID               = Key{"linked-id", RPI}
+	LinkedOID              = Key{"linked-id-oid", NPI}
+	Changed                = Key{"changed", NPI} // kinds of elements
+	ModifiedByID           = Key{"modified-by-id", RPI}
+	ModifiedByRole         = Key{"modified-by-role", NPI}
+	ModifiedByOrganisation = Key{"modified-by-organisation", NPI}
+	Query                  = Key{"query", RPI}
+	Hits                   = Key{"hits", NPI}
+	Truncated              = Key{"truncated", NPI}
+	HitID                  = Key{"hit-id", RPI}
+	SurvivingID            = Key{"surviving-id", RPI}
+	MergedID               = Key{"merged-id", RPI}
+	ExportNumber           = Key{"export-number", NPI}
+	RoleName               = Key{"role", NPI}
+	RoleCVR                = Key{"role-cvr", NPI}
+	RoleHolder             = Key{"role-holder", RPI}
+	OID                    = Key{"oid", NPI}
+)
+
+// Keys of stamdata.
+var (
+	Register     = Key{"register", SPI} // SKRS (nspop.dk); the file of an import is NPI File
+	Datatype     = Key{"datatype", NPI}
+	Version      = Key{"version", NPI}
+	Offset       = Key{"offset", NPI}
+	Records      = Key{"records", NPI}
+	NextOffset   = Key{"next-offset", NPI}
+	ClientCVR    = Key{"client-cvr", NPI}
+	RequestedCPR = Key{"requested-cpr", RPI}
+	File         = Key{"file", NPI}
+	Rows         = Key{"rows", NPI}
+)
+
+// Keys of the outbox.
+var (
+	NoticeID     = Key{"notice-id", NPI}
+	NoticeTarget = Key{"target", NPI}
+	NoticeCode   = Key{"code", NPI}
+	Delivered    = Key{"delivered", NPI}
 )
 
 // Keys of the token service.

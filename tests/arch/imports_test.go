@@ -43,7 +43,7 @@ var matrix = slices.Concat([]layer{
 	{folder: "bootstrap", third: anyModule, own: []string{"domain", "ports", "application", "adapters", "bootstrap"}, testOwn: []string{"tests"}},
 	{folder: "tests", third: anyModule, own: []string{"domain", "ports", "application", "adapters", "bootstrap", "tests"}},
 },
-	driven("db", "kafka", "auditlog", "telemetry"),
+	driven("db", "kafka", "auditlog", "telemetry", "files"),
 	driving("soap", "auth", "xml"), driving("rest", "auth", "xml"), driving("dcc", "auth", "xml"), driving("console"),
 	driving("auth", "xml"), driving("xml"),
 )

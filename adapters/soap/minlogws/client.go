@@ -74,8 +74,8 @@ func (c *Client) Register(ctx context.Context, version string, entries []minlog.
 	return answer, err
 }
 
-// Citizen asks for the log of a citizen.
-func (c *Client) Citizen(ctx context.Context, q Question) (Statements, error) {
+// Citizens asks for the log of a citizen.
+func (c *Client) Citizens(ctx context.Context, q Question) (Statements, error) {
 	return c.lookup(ctx, ActionCitizen, rootCitizen, elemPersonID, q)
 }
 

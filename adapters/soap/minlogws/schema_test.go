@@ -176,7 +176,7 @@ func TestClientsRequestsAreValid(t *testing.T) {
 		Pass: []minlog.Condition{{Field: "SystemName", Value: "FMK"}}, Stop: []minlog.Condition{{Field: "Activity", Value: "x"}}, PageToken: "t",
 	}
 	for _, q := range []minlogws.Question{full, {Person: cprID(citizen)}} {
-		_, err := client.Citizen(t.Context(), q)
+		_, err := client.Citizens(t.Context(), q)
 		require.ErrorIs(t, err, sent)
 		_, err = client.Assistants(t.Context(), q)
 		require.ErrorIs(t, err, sent)
