@@ -297,7 +297,7 @@ func (d *demo) forged(ctx context.Context) (string, error) {
 
 // foreign asks for a log that is not the caller's.
 func (d *demo) foreign(ctx context.Context) (string, error) {
-	_, err := d.doctor.minLog(d.doctor.card.Assertion).Citizen(ctx,
+	_, err := d.doctor.minLog(d.doctor.card.Assertion).Citizens(ctx,
 		minlogws.Question{Person: minlog.ID{Source: minlog.CPR, Value: d.reader.sample.Person.CPR.Digits()}})
 	return refusedWith(err, fault.CodeNotAuthorized)
 }
