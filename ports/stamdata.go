@@ -17,6 +17,8 @@ type StamdataLoader interface {
 	// are closed only if it is forced: stamdata.ErrClosesMany. A *stamdata.BadFile tells what is wrong with its rows. Changes of the CPR
 	// register take new places at the end of its copies (CopyRegister) in the same transaction.
 	Load(ctx context.Context, f stamdata.File, share float64, at time.Time) (stamdata.LoadReport, error)
+	// Taken tells whether a file with this SHA-256 was loaded.
+	Taken(ctx context.Context, sum [32]byte) (bool, error)
 	// Loads returns the reports of the latest loads, newest first, at most n.
 	Loads(ctx context.Context, n int) ([]stamdata.LoadReport, error)
 	// Rows yields the current rows of a register in the order of its key, as a file would hold them.

@@ -182,6 +182,15 @@ type Assignment struct {
 	Role   Role
 }
 
+// Edit is what a request says of one element: PID and element = change it, element alone = add it, PID alone = invalidate it.
+type Edit struct {
+	Kind    Kind
+	PID     PID     // "" = none
+	Element Element // nil = none
+	// What the wire says beside the value; the rules of Name, Contact and Address permit one each.
+	Use, System, Type string
+}
+
 // Series is the numbers of one date, century and sex: what a new number is drawn from. It is comparable.
 type Series struct {
 	date   string // DDMMYYC
