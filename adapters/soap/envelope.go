@@ -119,7 +119,7 @@ func (rt *Router) operation(env *Envelope, r *http.Request) (*Operation, xmltree
 	if child == xmltree.None || t.Next(child) != xmltree.None {
 		return nil, child, errBodyChildren
 	}
-	i := slices.IndexFunc(rt.service.Operations, func(op Operation) bool { return t.Is(child, op.Name.Space, op.Name.Local) })
+	i := slices.IndexFunc(rt.service.Operations, func(op Operation) bool { return op.Name.matches(t, child) })
 	if i < 0 {
 		return nil, child, errOperation
 	}

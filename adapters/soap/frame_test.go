@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/xml/c14n"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
@@ -121,6 +122,22 @@ func TestSOAPAction(t *testing.T) {
 			h.refusedWith(t, fault.CodeSyntax)
 		})
 	}
+}
+
+func TestOperationOfAnyNamespace(t *testing.T) {
+	send := func(name string, attributes ...string) *harness {
+		h := newHarness()
+		h.post(dgwstest.Message(card(userCard()), clock, userCard().Level(), "m-1", func(w *xmlout.Writer) { w.Elem(name, "", attributes...) }), "SOAPAction", "")
+		return h
+	}
+	for _, space := range []string{testNS, "urn:other", "*"} {
+		h := send("x:CloseSession", "xmlns:x", space)
+		h.answered(t)
+		assert.Equal(t, "CloseSession", h.observed[0].Operation, space)
+	}
+	send("CloseSession").answered(t)
+	send("x:OpenSession", "xmlns:x", "urn:other").refusedWith(t, fault.CodeSyntax)
+	send("x:OpenSession", "xmlns:x", "*").refusedWith(t, fault.CodeSyntax)
 }
 
 func TestMustUnderstand(t *testing.T) {

@@ -187,6 +187,7 @@ func (h *harness) build() *soap.Router {
 		Operations: []soap.Operation{
 			{Name: soap.Name{Space: testNS, Local: "OpenSession"}, Label: "OpenSession", Actions: []string{"OpenSession"}, Policy: h.policy, Serve: h.open},
 			{Name: soap.Name{Space: testNS, Local: "ReadSession"}, Label: "ReadSession", Actions: []string{"ReadSession"}, Policy: read, Serve: h.open},
+			{Name: soap.Name{Space: soap.AnySpace, Local: "CloseSession"}, Label: "CloseSession", Policy: h.policy, Serve: h.open},
 		},
 		Contract: soap.Contract{
 			WSDL:  []byte(`<definitions xmlns="http://schemas.xmlsoap.org/wsdl/"><address location="{{address}}"/></definitions>`),

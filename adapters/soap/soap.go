@@ -24,6 +24,16 @@ import (
 // Name is the expanded name of an element.
 type Name struct{ Space, Local string }
 
+// AnySpace as the Space of an operation's name is every namespace, and none.
+const AnySpace = "*"
+
+func (n Name) matches(t *xmltree.Tree, element xmltree.Node) bool {
+	if n.Space == AnySpace {
+		return t.Local(element) == n.Local
+	}
+	return t.Is(element, n.Space, n.Local)
+}
+
 // Operation is one operation of a service.
 type Operation struct {
 	Name    Name     // of the element in the Body: decides alone which operation a message is for
