@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,6 +104,9 @@ func (a *api) arrive(r *http.Request, ep *endpoint) *exchange {
 	return x
 }
 
+// component owns the path.
+func (x *exchange) component() audit.Component { return cmp.Or(x.endpoint.component, audit.Admin) }
+
 // maxBytes is how large the body may be, in octets.
 func (x *exchange) maxBytes() int64 {
 	if x.endpoint.path == pathSessions && x.envelope() {
@@ -197,7 +201,7 @@ func (a *api) carryOut(ctx context.Context, x *exchange, refused error) admittin
 		defer cancel()
 	}
 	call := admitting.Call{
-		Service: Service, Route: audit.Admin, Operation: x.endpoint.operation, Policy: x.endpoint.policy, Caller: x.caller, Refused: refused,
+		Service: Service, Route: x.component(), Operation: x.endpoint.operation, Policy: x.endpoint.policy, Caller: x.caller, Refused: refused,
 		Access: x.access,
 	}
 	work := func(ctx context.Context, caller identity.Caller) (err error) {
@@ -278,7 +282,7 @@ func (a *api) observe(ctx context.Context, x *exchange, out admitting.Outcome) {
 		return
 	}
 	o := admitting.Observed{
-		Service: Service, Component: audit.Admin, Addr: x.addr, Operation: x.endpoint.operation, Access: out.Access, Notes: out.Notes,
+		Service: Service, Component: x.component(), Addr: x.addr, Operation: x.endpoint.operation, Access: out.Access, Notes: out.Notes,
 	}
 	o.Outcome, o.Fault = out.Ending()
 	if o.Outcome == admitting.Refused {

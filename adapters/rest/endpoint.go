@@ -7,14 +7,16 @@ import (
 
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/securing"
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 )
 
 // endpoint is one operation of the API.
 type endpoint struct {
-	method, path string // path as echo reads it
-	operation    string // in logs and metrics
+	method, path string          // path as echo reads it
+	operation    string          // in logs and metrics
+	component    audit.Component // that owns the path; "" = audit.Admin
 	policy       admitting.Policy
 	// admit tells who calls; nil = whoever has the bearer token of the request.
 	admit func(ctx context.Context, x *exchange) (identity.Caller, error)
