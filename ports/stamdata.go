@@ -39,7 +39,8 @@ type CopyRegister interface {
 	// Append adds revisions at the end of their views, in the order of rows, and joins the unit of work in ctx: PID larger than all before,
 	// Modified not before the last one's and not before at, in whole seconds. Of one (view, key, ValidFrom) the latest revision alone stays;
 	// one that is equal to it writes nothing. One writer appends at a time, so that no page skips a row that is committed late. added tells
-	// how many were written. The views of the CPR register are not appended to: loading does that.
+	// how many were written. stamdata.ErrCopyRow, and nothing written, for a row that is none of its view. The views of the CPR register are
+	// not appended to: loading does that.
 	Append(ctx context.Context, rows []stamdata.CopyRow, at time.Time) (added int, err error)
 	// Page returns at most limit rows of v after the offset, in the order of (Modified, PID).
 	Page(ctx context.Context, v stamdata.View, after stamdata.Offset, limit int) ([]stamdata.CopyRow, error)
@@ -49,7 +50,7 @@ type CopyRegister interface {
 type ExportState interface {
 	// State returns the state with this name, zero at first.
 	State(ctx context.Context, name string) (stamdata.Export, error)
-	// Keep replaces it; fault.Conflict if its Number is not the same as or one more than that of the kept one.
+	// Keep replaces it; fault.Conflict if its Number is not the same as or one more than that of the kept one. At is cut to microseconds.
 	Keep(ctx context.Context, name string, e stamdata.Export) error
 }
 
