@@ -26,12 +26,13 @@ type DB struct {
 	events    []event // ordered by time
 	leases    map[string]leaseRow
 	runs      map[string]job.Run
+	outbox    noticeRows
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
 	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
-		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}}
+		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, outbox: newNoticeRows()}
 }
 
 // LimitReplies has it keep at most so many octets of replies. It is called before the first reply.
@@ -69,6 +70,9 @@ func (db *DB) Leases() ports.Leases { return leases{db} }
 
 // JobRuns returns the store of what jobs did.
 func (db *DB) JobRuns() ports.JobRuns { return jobRuns{db} }
+
+// Outbox returns the store of notices.
+func (db *DB) Outbox() ports.Outbox { return outbox{db} }
 
 func (db *DB) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -79,7 +79,8 @@ type copyEngine interface {
 // copiedTable is a table and its primary key, in the order of which rows are read and fastest written.
 type copiedTable struct {
 	name, key string
-	ofLog     bool // left behind WithoutLog
+	ofLog     bool   // left behind WithoutLog
+	numbered  string // the column that the database numbers, "" if it has none
 }
 
 // copiedTables lists every table of the schema.
@@ -95,9 +96,10 @@ func copiedTables() []copiedTable {
 		{name: "security_seen", key: "signer, id_hash"},
 		{name: "security_grant", key: "id"},
 		{name: "security_session", key: "token_hash"},
-		{name: "security_event", key: "id"},
+		{name: "security_event", key: "id", numbered: "id"},
 		{name: "job_lease", key: "name"},
 		{name: "minlog_job", key: "name"},
+		{name: "outbox", key: "seq", numbered: "seq"},
 	}
 }
 

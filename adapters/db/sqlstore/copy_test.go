@@ -85,6 +85,8 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return int64(3*i + 1)
 	case c.Type == "INTEGER" && c.PK > 0:
 		return int64(i)
+	case table == "outbox" && c.Name == "id":
+		return fmt.Sprintf("%s%d", f.text(), i)
 	case c.Type == "INTEGER":
 		return f.number()
 	case c.Type == "TEXT" && (c.PK > 0 || c.Name == "name"):

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"io"
 	"strings"
 
@@ -122,13 +123,16 @@ func (r *copyReader) fill() error {
 	return nil
 }
 
-// endCopy has new events numbered after those that were copied, and the planner know the tables, which were empty.
+// endCopy has new rows numbered after those that were copied, and the planner know the tables, which were empty.
 func (*postgresEngine) endCopy(t *tx) error {
-	const number = "SELECT setval(pg_get_serial_sequence('security_event', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM security_event), false)"
-	if _, err := t.exec(t.ctx, number); err != nil {
-		return err
-	}
 	for _, table := range copiedTables() {
+		if table.numbered != "" {
+			number := fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%[1]s', '%[2]s'), (SELECT coalesce(max(%[2]s), 0) + 1 FROM %[1]s), false)",
+				table.name, table.numbered)
+			if _, err := t.exec(t.ctx, number); err != nil {
+				return err
+			}
+		}
 		if _, err := t.exec(t.ctx, "ANALYZE "+table.name); err != nil {
 			return err
 		}

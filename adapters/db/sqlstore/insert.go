@@ -5,6 +5,7 @@ type inserter struct {
 	tx      *tx
 	into    string // table and columns
 	columns int
+	rest    string // of the statement, after the values
 	args    []any
 }
 
@@ -23,7 +24,7 @@ func (in *inserter) flush() error {
 	if n == 0 {
 		return nil
 	}
-	_, err := in.tx.exec(in.tx.ctx, "INSERT INTO "+in.into+" VALUES "+values(in.columns, n), in.args...)
+	_, err := in.tx.exec(in.tx.ctx, "INSERT INTO "+in.into+" VALUES "+values(in.columns, n)+in.rest, in.args...)
 	in.args = in.args[:0]
 	return err
 }

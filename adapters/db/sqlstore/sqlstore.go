@@ -121,6 +121,9 @@ func (db *DB) Leases() ports.Leases { return leases{db} }
 // JobRuns returns the store of the jobs' latest runs.
 func (db *DB) JobRuns() ports.JobRuns { return jobRuns{db} }
 
+// Outbox returns the store of notices.
+func (db *DB) Outbox() ports.Outbox { return outbox{db} }
+
 // read returns where ctx reads: within a unit of work that has written, its transaction, so that it sees its own writes.
 func (db *DB) read(ctx context.Context) session {
 	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.tx != nil {
