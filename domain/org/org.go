@@ -35,6 +35,3 @@ type Unit struct {
 	EAN    string
 	Valid  validity.Period
 }
-
-// Tree is the units by their numbers and who is inside whom. It is immutable. The zero Tree is empty.
-type Tree struct{}

@@ -12,6 +12,8 @@ type Register struct {
 	Name    string // of its files, such as "cpr-person"
 	Columns []Column
 	Key     []int // places of the columns that name a row
+	// Places of the columns that hold the first day of a row and the first day without it, 0 = none: a row then counts while it is loaded.
+	From, To int
 }
 
 // Column is one column of a register.
@@ -19,7 +21,9 @@ type Column struct {
 	Name     string
 	Kind     ColumnKind
 	Required bool
-	Max      int      // characters of a Text; 0 = 200
+	Min      int      // characters of Digits and a Code
+	Max      int      // characters of a Text, Digits and a Code; 0 = 200
+	Pad      bool     // Digits are filled up to Max with zeros before them
 	Values   []string // of a Choice
 }
 
@@ -30,8 +34,9 @@ type ColumnKind uint8
 const (
 	Text ColumnKind = iota
 	CPR
-	Date   // yyyy-MM-dd
-	Digits // of at most Max
+	Date // yyyy-MM-dd
+	Digits
+	Code // letters A-Z and digits, taken in any case
 	Choice
 )
 
@@ -74,16 +79,3 @@ var (
 	ErrClosesMany error = fault.Error{Kind: fault.Conflict, Code: "stamdata_closes_many",
 		Text: "the file lacks so many rows that it may be broken: force it, or mend it"}
 )
-
-// BadFile says what is wrong with a file. It wraps a fault.Error and holds no value of the file.
-type BadFile struct {
-	Problems []Problem // the first ones
-	More     int       // problems that are not listed
-}
-
-// Problem is one line that cannot be taken; Line 0 is the file as a whole.
-type Problem struct {
-	Line   int
-	Column string // "" = the row as a whole
-	Text   string
-}

@@ -1,0 +1,224 @@
+package org
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxDepth is how many units lie above one another at most, itself counted.
+const maxDepth = 24
+
+// Why units form no tree.
+var (
+	ErrCycle     = errors.New("units lie within themselves")
+	ErrDepth     = fmt.Errorf("more than %d units lie above one another", maxDepth)
+	ErrDuplicate = errors.New("a unit is there twice")
+)
+
+// Answer to whether one unit is within another. Maybe: the register does not tell.
+type Answer uint8
+
+// The answers.
+const (
+	No Answer = iota
+	Maybe
+	Yes
+)
+
+// Tree is the units by their numbers and who is inside whom. It is immutable and safe for concurrent use. The zero Tree is empty.
+type Tree struct {
+	units  []Unit
+	nodes  []node
+	bySOR  map[string]int32
+	byCode map[ID][]int32 // SHAK and Yder
+}
+
+// node is the place of a unit: in a walk that visits a unit before those below it, they are the ones from in to out.
+type node struct {
+	in, out int32
+	parent  int32 // -1 at the top
+	open    bool  // a unit above it is missing
+}
+
+// Place is where a unit lies in one tree; the zero Place is that of a unit that could not be resolved. Places of different trees do not compare.
+type Place struct {
+	sor     string
+	in, out int32
+	known   bool
+	open    bool
+}
+
+// NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops. The error is ErrCycle, ErrDepth or
+// ErrDuplicate.
+func NewTree(units []Unit) (t *Tree, missing []string, err error) {
+	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[string]int32, len(units)), byCode: map[ID][]int32{}}
+	for i, u := range units {
+		if _, twice := t.bySOR[u.SOR]; twice {
+			return nil, nil, ErrDuplicate
+		}
+		t.bySOR[u.SOR] = int32(i) //nolint:gosec // fewer than 2^31 units
+		for _, id := range []ID{{u.SHAK, SHAK}, {u.Yder, Yder}} {
+			if id, ok := id.normal(); ok {
+				t.byCode[id] = append(t.byCode[id], int32(i)) //nolint:gosec // as above
+			}
+		}
+	}
+	below, tops := make([][]int32, len(units)), []int32(nil)
+	for i, u := range units {
+		parent, ok := t.bySOR[u.Parent]
+		switch {
+		case ok:
+			t.nodes[i].parent = parent
+			below[parent] = append(below[parent], int32(i)) //nolint:gosec // as above
+			continue
+		case u.Parent != "":
+			t.nodes[i].open = true
+			missing = append(missing, u.SOR)
+		}
+		t.nodes[i].parent = -1
+		tops = append(tops, int32(i)) //nolint:gosec // as above
+	}
+	placed, err := t.place(below, tops)
+	if err != nil {
+		return nil, nil, err
+	}
+	if int(placed) < len(units) {
+		return nil, nil, ErrCycle
+	}
+	return t, missing, nil
+}
+
+// place walks down from the tops and tells how many units it met: those of a cycle hang below no top.
+func (t *Tree) place(below [][]int32, tops []int32) (placed int32, err error) {
+	var walk func(i int32, depth int) error
+	walk = func(i int32, depth int) error {
+		if depth > maxDepth {
+			return ErrDepth
+		}
+		n := &t.nodes[i]
+		if n.parent >= 0 {
+			n.open = t.nodes[n.parent].open
+		}
+		n.in = placed
+		placed++
+		for _, child := range below[i] {
+			if err := walk(child, depth+1); err != nil {
+				return err
+			}
+		}
+		n.out = placed
+		return nil
+	}
+	for _, top := range tops {
+		if err := walk(top, 1); err != nil {
+			return placed, err
+		}
+	}
+	return placed, nil
+}
+
+// Len returns how many units there are.
+func (t *Tree) Len() int { return len(t.units) }
+
+// Unit returns the unit with a SOR number.
+func (t *Tree) Unit(sor string) (Unit, bool) {
+	i, ok := t.bySOR[sor]
+	if !ok {
+		return Unit{}, false
+	}
+	return t.units[i], true
+}
+
+// Resolve returns the SOR number of the unit that id names at an instant. A SOR number names itself, known or not. A SHAK or yder number names
+// the one unit that has it and is valid then: with none, or several, it is not resolved. Other schemes name no unit.
+func (t *Tree) Resolve(id ID, at time.Time) (sor string, ok bool) {
+	id, ok = id.normal()
+	if !ok {
+		return "", false
+	}
+	if id.Scheme == SOR {
+		return id.Code, true
+	}
+	for _, i := range t.byCode[id] {
+		if !t.units[i].Valid.Contains(at) {
+			continue
+		}
+		if sor != "" {
+			return "", false
+		}
+		sor = t.units[i].SOR
+	}
+	return sor, sor != ""
+}
+
+// Lineage returns the unit and those above it, up to the top, or to where one is missing. A unit that is not known is alone.
+func (t *Tree) Lineage(sor string) []string {
+	if sor == "" {
+		return nil
+	}
+	line := []string{sor}
+	for i, ok := t.bySOR[sor]; ok && t.nodes[i].parent >= 0; {
+		i = t.nodes[i].parent
+		line = append(line, t.units[i].SOR)
+	}
+	return line
+}
+
+// Place returns where a unit lies, for many questions about it. "" is a unit that could not be resolved.
+func (t *Tree) Place(sor string) Place {
+	i, ok := t.bySOR[sor]
+	if !ok {
+		return Place{sor: sor}
+	}
+	n := t.nodes[i]
+	return Place{sor: sor, in: n.in, out: n.out, known: true, open: n.open}
+}
+
+// Within tells whether the unit u is the unit a or, with subs, lies below it. Units that could not be resolved are "". Maybe: one of them could
+// not; or, with subs, u is not known, or a unit above u is missing. It does not allocate.
+func (t *Tree) Within(u, a string, subs bool) Answer { return t.Place(u).Within(t.Place(a), subs) }
+
+// Within is that of Tree, for places of one tree.
+func (p Place) Within(a Place, subs bool) Answer {
+	switch {
+	case p.sor == "" || a.sor == "":
+		return Maybe
+	case p.sor == a.sor:
+		return Yes
+	case !subs:
+		return No
+	case p.known && a.known && a.in <= p.in && p.in < a.out:
+		return Yes
+	case !p.known || p.open:
+		return Maybe
+	}
+	return No
+}
+
+// normal returns the id as the tree has it: SHAK codes in upper case, yder numbers of six digits. ok is false for what cannot be one.
+func (id ID) normal() (_ ID, ok bool) {
+	switch id.Scheme {
+	case SOR:
+		return id, len(id.Code) >= 6 && len(id.Code) <= 18 && digits(id.Code)
+	case SHAK:
+		if len(id.Code) < 4 || len(id.Code) > 7 {
+			return id, false
+		}
+		id.Code = strings.ToUpper(id.Code)
+		return id, !strings.ContainsFunc(id.Code, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+	case Yder:
+		if id.Code == "" || len(id.Code) > 6 || !digits(id.Code) {
+			return id, false
+		}
+		id.Code = "000000"[len(id.Code):] + id.Code
+		return id, true
+	case CVR, PNR, EAN:
+	}
+	return id, false
+}
+
+func digits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
