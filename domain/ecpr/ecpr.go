@@ -225,10 +225,12 @@ var (
 	ErrValueExists error = fault.Error{Kind: fault.Conflict, Code: "ecpr_value_exists", Text: "Værdien findes i forvejen"}
 	ErrOIDExists   error = fault.Error{Kind: fault.Conflict, Code: "ecpr_oid_exists",
 		Text: "Findes der allerede en Identifier med samme OID, skal dens PID sendes med"}
-	ErrPersonUnknown  error = fault.Error{Kind: fault.NotFound, Code: "ecpr_not_found", Text: "Personen findes ikke"}
-	ErrElementUnknown error = fault.Error{Kind: fault.NotFound, Code: "ecpr_not_found", Text: "Elementet findes ikke"}
-	ErrElementClosed  error = fault.Error{Kind: fault.Conflict, Code: "ecpr_conflict", Text: "Elementet er ikke længere gyldigt"}
-	ErrExhausted      error = fault.Error{Kind: fault.Conflict, Code: "ecpr_exhausted",
+	ErrPersonUnknown   error = fault.Error{Kind: fault.NotFound, Code: "ecpr_not_found", Text: "Personen findes ikke"}
+	ErrElementUnknown  error = fault.Error{Kind: fault.NotFound, Code: "ecpr_not_found", Text: "Elementet findes ikke"}
+	ErrElementClosed   error = fault.Error{Kind: fault.Conflict, Code: "ecpr_conflict", Text: "Elementet er ikke længere gyldigt"}
+	ErrMerged          error = fault.Error{Kind: fault.Conflict, Code: "ecpr_conflict", Text: "Personen er flettet med en anden"}
+	ErrMergeImpossible error = fault.Error{Kind: fault.Conflict, Code: "ecpr_conflict", Text: "Personerne kan ikke flettes"}
+	ErrExhausted       error = fault.Error{Kind: fault.Conflict, Code: "ecpr_exhausted",
 		Text: "Der er ikke flere ledige eCPR-numre for datoen"}
 )
 
