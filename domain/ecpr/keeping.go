@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -24,7 +23,7 @@ type Amendment struct {
 // Empty tells whether nothing changed.
 func (a Amendment) Empty() bool { return len(a.Opened)+len(a.Closed) == 0 && !a.Merged }
 
-// Amend compares registrations with what an edit made of them, in the same order. Versions are only added and closed, and only by act; what is
+// Amend compares registrations with what an edit made of them, in the same order, each once. Versions are only added and closed, and only by act; what is
 // merged goes to another of them that lives, has no active version, and never changes again (EC-10, EC-25); ErrRewritten otherwise. What was changed is of
 // the next revision.
 func Amend(before, after []Person, act Act) ([]Amendment, error) {
@@ -36,6 +35,9 @@ func Amend(before, after []Person, act Act) ([]Amendment, error) {
 		a, err := amend(old, after[i].Kept(), act.ID)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(before[:i], func(p Person) bool { return p.ID == old.ID }) {
+			return nil, ErrRewritten
 		}
 		if a.Merged && !slices.ContainsFunc(after, func(p Person) bool { return p.ID == a.Person.MergedTo && p.MergedTo == "" }) {
 			return nil, ErrRewritten
@@ -108,10 +110,4 @@ func Instant(t time.Time) time.Time {
 // Compare orders by CVR number, CPR number and role.
 func (a Assignment) Compare(b Assignment) int {
 	return cmp.Or(cmp.Compare(a.CVR, b.CVR), cmp.Compare(a.Person.Digits(), b.Person.Digits()), cmp.Compare(a.Role, b.Role))
-}
-
-// Literal returns what the words that match a pattern begin with; whole tells that it is the one word that does.
-func Literal(pattern string) (prefix string, whole bool) {
-	prefix, _, wild := strings.Cut(pattern, "*")
-	return prefix, !wild
 }

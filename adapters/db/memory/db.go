@@ -27,12 +27,13 @@ type DB struct {
 	leases    map[string]leaseRow
 	runs      map[string]job.Run
 	outbox    noticeRows
+	ecpr      ecprRows
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
 	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
-		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, outbox: newNoticeRows()}
+		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, outbox: newNoticeRows(), ecpr: newECPRRows()}
 }
 
 // LimitReplies has it keep at most so many octets of replies. It is called before the first reply.
