@@ -10,18 +10,25 @@ import (
 )
 
 // StamdataLoader keeps the registers. It is safe for concurrent use, also by several processes: one file is loaded at a time.
+//
+// A row is current from the load that brought it to the one that changed or closed it; a changed row is another row of its key. Of a key only the
+// latest row counts: the current one, or the one that a load closed, which then counted until that load (stamdata.Register.Period). Rows that were
+// changed since are history.
 type StamdataLoader interface {
 	// Load brings a register to what the file says, in one transaction of its own: all of it or nothing, and others see the old rows until
 	// it is done. Every row is checked first. A file whose SHA256 was taken before is skipped, unless it is forced. Rows that are as the
-	// register has them write nothing. A full file closes at at what it lacks; more than share of the current rows and more than 20 of them
-	// are closed only if it is forced: stamdata.ErrClosesMany. A *stamdata.BadFile tells what is wrong with its rows. Changes of the CPR
-	// register take new places at the end of its copies (CopyRegister) in the same transaction.
+	// register has them write nothing. A full file closes what it lacks; more than share of the current rows and more than 20 of them
+	// are closed only if it is forced: stamdata.ErrClosesMany. A *stamdata.BadFile tells what is wrong: an error of f.Rows is returned as it
+	// is; lines with the key of a line before them, and units that form no tree (line 0: org.NewTree of the latest rows), are the store's to
+	// find. Units whose parent is missing are warnings (stamdata.MissingParents), after those of the file. Rows begin and end at at, cut to
+	// milliseconds, or 1 ms after the load before where that is not earlier: the report tells. Changes of the CPR register take new places at
+	// the end of its copies (CopyRegister) in the same transaction, rendered by stamdata.CPRView.
 	Load(ctx context.Context, f stamdata.File, share float64, at time.Time) (stamdata.LoadReport, error)
 	// Taken tells whether a file with this SHA-256 was loaded.
 	Taken(ctx context.Context, sum [32]byte) (bool, error)
-	// Loads returns the reports of the latest loads, newest first, at most n.
+	// Loads returns the reports of the latest loads, newest first, at most n. What was skipped or refused is no load.
 	Loads(ctx context.Context, n int) ([]stamdata.LoadReport, error)
-	// Rows yields the current rows of a register in the order of its key, as a file would hold them.
+	// Rows yields the current rows of a register in the order of its key, octet by octet, as a file would hold them.
 	Rows(ctx context.Context, r stamdata.Register) iter.Seq2[stamdata.Row, error]
 }
 

@@ -50,8 +50,8 @@ type Place struct {
 	open    bool
 }
 
-// NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops. The error is ErrCycle, ErrDepth or
-// ErrDuplicate.
+// NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops.
+// The error is ErrCycle, ErrDepth or ErrDuplicate.
 func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[string]int32, len(units)), byCode: map[ID][]int32{}}
 	for i, u := range units {

@@ -1,7 +1,9 @@
 package stamdata
 
 import (
+	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/opennsp/nsp/domain/fault"
@@ -55,7 +57,8 @@ type File struct {
 	SHA256   [32]byte
 	Register Register
 	Full     bool // rows that are missing are closed
-	Force    bool // also where that closes many
+	Force    bool // also where that closes many, or where it was taken before
+	Warnings []string
 	Rows     iter.Seq2[Line, error]
 }
 
@@ -73,9 +76,23 @@ type LoadReport struct {
 	Warnings  []string  `json:"warnings,omitempty"`
 }
 
-// Why a file is not loaded.
+// Why a file is not loaded, or nothing is found.
 var (
 	ErrNoRegister error = fault.Error{Kind: fault.Invalid, Code: "stamdata_no_register", Text: "the name of the file tells no register"}
+	// ErrUnknown: a register lacks what was asked for.
+	ErrUnknown    error = fault.Error{Kind: fault.NotFound, Code: "stamdata_unknown", Text: "the register does not know it"}
 	ErrClosesMany error = fault.Error{Kind: fault.Conflict, Code: "stamdata_closes_many",
 		Text: "the file lacks so many rows that it may be broken: force it, or mend it"}
 )
+
+// MissingParents returns the warnings of a load of units whose parents are missing.
+func MissingParents(units []string) []string {
+	var warnings []string
+	for i, sor := range slices.Sorted(slices.Values(units)) {
+		if i == maxProblems {
+			return append(warnings, fmt.Sprintf("and %d more units", len(units)-i))
+		}
+		warnings = append(warnings, "unit "+sor+": the unit above it is missing")
+	}
+	return warnings
+}
