@@ -1,0 +1,112 @@
+package portstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/opennsp/nsp/domain/notice"
+)
+
+// modelNotice is a notice as the model of the outbox knows it.
+type modelNotice struct {
+	id     string
+	next   time.Time
+	parked string
+}
+
+// outboxModel does the same to an outbox and to a list, in whatever order, and compares what they say.
+func outboxModel(t *testing.T, open OpenOutbox) {
+	if testing.Short() {
+		t.Skip("the cases above are its essence")
+	}
+	hs, _ := open.opened(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
+	t.Cleanup(cancel)
+	run := 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		var left []modelNotice // what is not delivered, in order
+		taken := 0
+		name := func(key string) string { return fmt.Sprintf("%s/%d/%d", key, run, taken) }
+		any := func() int { return rapid.IntRange(0, len(left)-1).Draw(t, "which") }
+		steps := rapid.IntRange(1, 12).Draw(t, "steps")
+		at := noon
+		for range steps {
+			s := hs.nth(rapid.IntRange(0, 1).Draw(t, "handle")).Store
+			what := rapid.SampledFrom([]string{"put", "done", "later", "park", "retry", "drop", "wait"}).Draw(t, "what")
+			if len(left) == 0 {
+				what = "put"
+			}
+			switch what {
+			case "put":
+				taken++
+				id := name(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"))
+				require.NoError(t, s.Put(ctx, notices(id)...))
+				left = append(left, modelNotice{id: id})
+			case "wait":
+				at = at.Add(time.Second)
+			case "retry", "drop":
+				i := any()
+				if left[i].parked == "" {
+					require.ErrorIs(t, s.Retry(ctx, left[i].id, at), notice.ErrNotParked)
+					continue
+				}
+				if what == "retry" {
+					require.NoError(t, s.Retry(ctx, left[i].id, at))
+					left[i].parked, left[i].next = "", at
+					continue
+				}
+				require.NoError(t, s.Drop(ctx, left[i].id))
+				left = slices.Delete(left, i, i+1)
+			default:
+				i := any()
+				isParked := left[i].parked != ""
+				switch what {
+				case "done":
+					require.NoError(t, s.Done(ctx, left[i].id, at))
+					if !isParked {
+						left = slices.Delete(left, i, i+1)
+					}
+				case "later":
+					require.NoError(t, s.Later(ctx, left[i].id, at.Add(2*time.Second)))
+					if !isParked {
+						left[i].next = at.Add(2 * time.Second)
+					}
+				case "park":
+					require.NoError(t, s.Park(ctx, left[i].id, what))
+					left[i].parked = what
+				}
+			}
+			want, parked, heads := []string{}, map[string]string{}, map[byte]bool{}
+			for _, n := range left {
+				switch {
+				case n.parked != "":
+					parked[n.id] = n.parked
+				case !heads[n.id[0]]:
+					heads[n.id[0]] = true
+					if !n.next.After(at) {
+						want = append(want, n.id)
+					}
+				}
+			}
+			requireNext(ctx, t, hs.last().Store, at, want...)
+			requireParked(ctx, t, hs.last().Store, parked)
+			waiting, parkedNow, _, err := hs.last().Store.Waiting(ctx)
+			require.NoError(t, err)
+			require.Equal(t, []int{len(left) - len(parked), len(parked)}, []int{waiting, parkedNow}, "Waiting")
+		}
+		for _, n := range left { // the next run begins with nothing
+			if n.parked != "" {
+				require.NoError(t, hs.first().Store.Drop(ctx, n.id))
+			} else {
+				require.NoError(t, hs.first().Store.Done(ctx, n.id, at))
+			}
+		}
+	})
+}
