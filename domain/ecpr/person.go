@@ -123,7 +123,7 @@ func (w *writing) apply(edits []Edit, t Table) error {
 			closing = append(closing, i)
 			continue
 		}
-		e = e.of(w.Person)
+		e = e.Of(w.Person)
 		to, err := e.element(t, calendar.DayOf(w.act.At))
 		if err != nil {
 			return err
@@ -147,8 +147,8 @@ func (w *writing) apply(edits []Edit, t Table) error {
 	return nil
 }
 
-// of returns an edit that changes an identifier with the OID of that where it tells none.
-func (e Edit) of(p Person) Edit {
+// Of returns an edit of p that changes an identifier with the OID of that where it tells none.
+func (e Edit) Of(p Person) Edit {
 	id, ok := e.Element.(Identifier)
 	if !ok || id.OID != "" || e.PID == "" {
 		return e
