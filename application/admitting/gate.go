@@ -1,6 +1,7 @@
 package admitting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,11 @@ type Call struct {
 	Refused   error // why security turned the call away
 	// Payload returns the SHA-256 of what the call asks for: a message that comes again asks for the same. nil where no answers are kept.
 	Payload func() ([32]byte, error)
+	Status  int          // HTTP status of a good answer that is kept; 0 = 200
 	Access  audit.Access // all but Code, ResSize, Duration and the stats of use case and answer
 }
+
+func (c *Call) status() int { return cmp.Or(c.Status, http.StatusOK) }
 
 // Answer is what goes back to the caller, encoded.
 type Answer struct {

@@ -36,7 +36,8 @@ const (
 	Required
 )
 
-// Resend says what happens when a DGWS message comes again, with the same MessageID (DGWS 1.0.1, gensendelse).
+// Resend says what happens when a DGWS message comes again, with the same MessageID (DGWS 1.0.1, gensendelse), or a call of a session with the
+// same key.
 type Resend uint8
 
 // The modes.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
@@ -31,18 +30,18 @@ var (
 	errNoSeen   = errors.New("no store of message ids is configured")
 	errNoStore  = errors.New("no store of replies is configured")
 	errNoID     = errors.New("an admitted message has no id")
-	errStatus   = errors.New("an answer that is to be kept has another status than 200")
+	errStatus   = errors.New("an answer that is to be kept has another status than that of its operation")
 	errLarge    = errors.New("an answer that is to be kept is too large")
 )
 
-// begin settles whether this message was here before. A signed message (IDWS) is taken once. Where answers are kept (DGWS) an earlier answer
-// is returned with replayed = true; a message whose twin is being carried out waits for its answer, on a real timer, and without one the call
+// begin settles whether this message was here before. A signed message (IDWS) is taken once. Where answers are kept (DGWS, sessions) an
+// earlier answer is returned with replayed = true; a message whose twin is being carried out waits for its answer, on a real timer, and without one the call
 // is claimed for this run.
 func (r *run) begin(ctx context.Context, caller identity.Caller) (reply []byte, replayed bool, err error) {
 	switch scheme := caller.Credential.Scheme; {
 	case scheme == identity.IDWS:
 		return nil, false, r.mark(ctx, caller)
-	case scheme != identity.DGWS || r.call.Policy.Resend != Store:
+	case scheme != identity.DGWS && scheme != identity.Session || r.call.Policy.Resend != Store:
 		return nil, false, nil
 	}
 	g := r.gate
@@ -105,7 +104,7 @@ func (r *run) keepable(answer Answer) error {
 	switch {
 	case r.claim == nil:
 		return nil
-	case answer.Code != http.StatusOK:
+	case answer.Code != r.call.status():
 		return errStatus
 	case len(answer.Body) > cmp.Or(r.gate.MaxReply, defaultMaxReply):
 		return errLarge
@@ -151,7 +150,7 @@ func (r *run) drop(ctx context.Context) {
 
 // replay gives the answer of an earlier call again, once its own audit line is durable.
 func (r *run) replay(ctx context.Context, reply []byte) Outcome {
-	answer := Answer{Code: http.StatusOK, Body: reply}
+	answer := Answer{Code: r.call.status(), Body: reply}
 	r.notes.Add(r.call.Route, audit.Context(r.call.Operation), audit.Outcome.Is(audit.Replayed))
 	if err := r.append(ctx, answer); err != nil {
 		r.gate.Log.ErrorContext(ctx, "audit append failed", "operation", r.call.Operation, "error", err)

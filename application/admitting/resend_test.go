@@ -100,6 +100,12 @@ func TestResendSteps(t *testing.T) {
 			want: []string{"fault", "append"}, lines: []string{"500 "}, told: admitting.ErrInternal},
 		{name: "a session's write", call: with(write(), func(c *admitting.Call) {
 			c.Policy.Schemes, c.Caller.Credential.Scheme = []identity.Scheme{identity.Session}, identity.Session
+		}), want: done, lines: []string{"200 "}},
+		{name: "a session's write again", world: world{reply: kept}, call: with(write(), func(c *admitting.Call) {
+			c.Policy.Schemes, c.Caller.Credential.Scheme = []identity.Scheme{identity.Session}, identity.Session
+		}), want: []string{"claim", "append"}, lines: []string{"200 replayed"}},
+		{name: "an operator's write", call: with(write(), func(c *admitting.Call) {
+			c.Policy.Schemes, c.Caller.Credential.Scheme = []identity.Scheme{identity.OperatorToken}, identity.OperatorToken
 		}), want: recomputed, lines: []string{"200 "}},
 
 		{name: "SA-41 token", call: token(), want: []string{"mark", "begin", "work", "encode", "append", "commit"}, lines: []string{"200 "}},
@@ -166,6 +172,17 @@ func TestClaimIsGivenBack(t *testing.T) {
 			assert.NotContains(t, w.log.String(), "not dropped")
 		})
 	}
+}
+
+func TestAnswerIsGivenAgainWithItsStatus(t *testing.T) {
+	call := with(write(), func(c *admitting.Call) { c.Status = 201 })
+	created := func(error) (admitting.Answer, error) { return admitting.Answer{Code: 201, Body: []byte("data")}, nil }
+	nothing := func(context.Context, identity.Caller) error { return nil }
+	first := (&world{}).gate().Do(t.Context(), call, nothing, created)
+	require.NoError(t, first.Err)
+	again := (&world{reply: []byte("data")}).gate().Do(t.Context(), call, nothing, created)
+	assert.True(t, again.Replayed)
+	assert.Equal(t, first.Answer, again.Answer)
 }
 
 func TestAnswerOfAnotherStatusIsNotKept(t *testing.T) {
