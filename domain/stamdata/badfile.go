@@ -75,3 +75,6 @@ func (p Problem) String() string {
 	}
 	return fmt.Sprintf("line %d, %s: %s", p.Line, p.Column, p.Text)
 }
+
+// Twice is the problem of a line whose key a line before it has.
+func Twice(line int) Problem { return Problem{Line: line, Text: "a line before it has the same key"} }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/domain/job"
+	"github.com/opennsp/nsp/domain/stamdata"
 	"github.com/opennsp/nsp/domain/trust"
 	"github.com/opennsp/nsp/ports"
 )
@@ -26,14 +27,17 @@ type DB struct {
 	events    []event // ordered by time
 	leases    map[string]leaseRow
 	runs      map[string]job.Run
+	copies    copyRows
+	exports   map[string]stamdata.Export
 	outbox    noticeRows
 	ecpr      ecprRows
+	registers registerRows
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
 	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
-		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, outbox: newNoticeRows(), ecpr: newECPRRows()}
+		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, copies: newCopyRows(), exports: map[string]stamdata.Export{}, outbox: newNoticeRows(), ecpr: newECPRRows(), registers: newRegisterRows()}
 }
 
 // LimitReplies has it keep at most so many octets of replies. It is called before the first reply.
@@ -71,6 +75,12 @@ func (db *DB) Leases() ports.Leases { return leases{db} }
 
 // JobRuns returns the store of what jobs did.
 func (db *DB) JobRuns() ports.JobRuns { return jobRuns{db} }
+
+// CopyRegister returns the copies of registers.
+func (db *DB) CopyRegister() ports.CopyRegister { return copyRegister{db} }
+
+// ExportState returns how far exports have come.
+func (db *DB) ExportState() ports.ExportState { return exportState{db} }
 
 // Outbox returns the store of notices.
 func (db *DB) Outbox() ports.Outbox { return outbox{db} }
