@@ -21,6 +21,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/notice"
 )
 
 func openedAt(t testing.TB, opt Options) *DB {
@@ -211,7 +212,8 @@ func TestCopy(t *testing.T) {
 		for _, db := range []*DB{middle, to} {
 			before := rowsIn(t, db)
 			require.NoError(t, db.SecurityEvents().Record(t.Context(), time.Now(), audit.Refusal{At: time.Now()}))
-			assert.Equal(t, before+1, rowsIn(t, db))
+			require.NoError(t, db.Outbox().Put(t.Context(), notice.Notice{ID: "new", To: notice.NAS}))
+			assert.Equal(t, before+2, rowsIn(t, db))
 		}
 	})
 	t.Run("a second copy is refused", func(t *testing.T) {

@@ -1,8 +1,16 @@
 package sqlstore
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
@@ -16,4 +24,135 @@ func TestSharedOutbox(t *testing.T) {
 	}
 	t.Run("sqlite", func(t *testing.T) { portstest.Outbox(t, sharedBy(2, (*DB).Outbox)) })
 	t.Run("postgres", func(t *testing.T) { portstest.Outbox(t, postgresBy(t, 2, (*DB).Outbox)) })
+}
+
+// delivered fills the outbox with so many rows that were delivered, and a few that were not.
+func delivered(t *testing.T, db *DB, rows int) {
+	t.Helper()
+	ctx := context.Background()
+	const each = 500
+	for from := 0; from < rows; from += each {
+		require.NoError(t, db.write(ctx, func(t *tx) error {
+			in := inserter{tx: t, into: "outbox (id, target, order_key, payload, created, attempts, next_try, sent)", columns: 8}
+			for i := from; i < from+each; i++ {
+				if err := in.row(fmt.Sprint("sent ", i), "nas", fmt.Sprint("key ", i%5000), `{"topic":"t","payload":"PGEvPg=="}`, i, 0, 0, start.UnixMicro()+int64(i)); err != nil {
+					return err
+				}
+			}
+			return in.flush()
+		}))
+	}
+	var ns []notice.Notice
+	for i := range 100 {
+		ns = append(ns, notice.Notice{ID: fmt.Sprint(i), Key: fmt.Sprint("key ", i%50), To: notice.NAS, Created: start})
+	}
+	require.NoError(t, db.Outbox().Put(ctx, ns...))
+	for i := range 10 {
+		require.NoError(t, db.Outbox().Park(ctx, fmt.Sprint(i), "code"))
+	}
+}
+
+// What waits is found without a look at what was delivered, which is kept for a month.
+func TestOutboxPlans(t *testing.T) {
+	const rows = 100_000
+	db := opened(t)
+	delivered(t, db, rows)
+	for _, c := range []struct {
+		name, text string
+		args       []any
+		want       []string
+	}{
+		{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"SCAN outbox USING INDEX outbox_waiting", "SEARCH head USING INDEX outbox_key (order_key=?)"}},
+		{"what is parked", parkedNotices, []any{100}, []string{"SCAN outbox USING INDEX outbox_parked"}},
+		{"how much waits", countNotices, nil, []string{"SCAN outbox USING INDEX outbox_waiting", "SCAN outbox USING INDEX outbox_parked"}},
+		{"one that is done", doneNotice, []any{1, "1"}, []string{"SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"}},
+		{"what is forgotten", forgetNotices, []any{1, 10, 1}, []string{"SEARCH outbox USING COVERING INDEX outbox_sent (sent<?)"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := plan(t, db, c.text, c.args...)
+			for _, want := range c.want {
+				assert.Contains(t, got, want)
+			}
+			for line := range strings.Lines(got) {
+				assert.False(t, strings.HasPrefix(line, "SCAN outbox") && !strings.Contains(line, "INDEX"), line)
+			}
+			assert.NotContains(t, got, "TEMP B-TREE")
+		})
+	}
+}
+
+func TestPostgresOutboxPlans(t *testing.T) {
+	ctx := context.Background()
+	const rows = 100_000
+	db := openedPostgres(t, postgresDSN(t))
+	delivered(t, db, rows)
+	explained := func(t *testing.T, text string, args ...any) []node {
+		pool := server(db).readers
+		if !strings.HasPrefix(text, "SELECT") {
+			pool = server(db).writers
+		}
+		conn, err := pool.Conn(ctx)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close()) }()
+		var out []byte
+		require.NoError(t, conn.QueryRowContext(ctx, "EXPLAIN (FORMAT JSON) "+db.bind(text), args...).Scan(&out))
+		var plans []struct{ Plan node }
+		require.NoError(t, json.Unmarshal(out, &plans))
+		return plans[0].Plan.steps()
+	}
+	for _, analysed := range []bool{false, true} {
+		if analysed {
+			_, err := server(db).writers.ExecContext(ctx, "VACUUM ANALYZE outbox")
+			require.NoError(t, err)
+		}
+		for _, c := range []struct {
+			name, text string
+			args       []any
+			want       []string // indexes that may be used, and nothing else
+		}{
+			{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"outbox_key", "outbox_waiting"}},
+			{"what is parked", parkedNotices, []any{100}, []string{"outbox_parked"}},
+			{"how much waits", countNotices, nil, []string{"outbox_parked", "outbox_waiting", "outbox_key"}},
+			{"one that is done", doneNotice, []any{1, "1"}, []string{"outbox_id_key"}},
+			{"one that is parked", parkNotice, []any{"code", "1"}, []string{"outbox_id_key"}},
+			{"what is forgotten", forgetNotices, []any{start.UnixMicro() + 10, 10, start.UnixMicro() + 10}, []string{"outbox_sent"}},
+		} {
+			if !analysed && c.text == forgetNotices {
+				continue // nobody waits for it
+			}
+			t.Run(fmt.Sprintf("%s, analysed %t", c.name, analysed), func(t *testing.T) {
+				var used []string
+				for _, step := range explained(t, c.text, c.args...) {
+					assert.NotEqual(t, "Seq Scan", step.Type)
+					if step.Index != "" {
+						used = append(used, step.Index)
+					}
+				}
+				assert.NotEmpty(t, used)
+				assert.Subset(t, c.want, used)
+			})
+		}
+	}
+}
+
+// A notice that is committed after one with a higher number is found all the same.
+func TestPostgresOutboxLateCommit(t *testing.T) {
+	ctx := context.Background()
+	db := openedPostgres(t, postgresDSN(t))
+	put := func(ctx context.Context, id string) {
+		require.NoError(t, db.Outbox().Put(ctx, notice.Notice{ID: id, Key: id, To: notice.NAS, Created: start}))
+	}
+	require.NoError(t, db.Units().Run(ctx, func(late context.Context) error {
+		put(late, "late")
+		put(ctx, "early")
+		due, err := db.Outbox().Next(ctx, start, 10)
+		require.NoError(t, err)
+		require.Len(t, due, 1)
+		require.Equal(t, "early", due[0].ID)
+		return db.Outbox().Done(ctx, "early", start)
+	}, nothing))
+	due, err := db.Outbox().Next(ctx, start, 10)
+	require.NoError(t, err)
+	require.Len(t, due, 1)
+	require.Equal(t, "late", due[0].ID)
 }
