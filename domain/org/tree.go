@@ -58,10 +58,10 @@ func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 		if _, twice := t.bySOR[u.SOR]; twice {
 			return nil, nil, ErrDuplicate
 		}
-		t.bySOR[u.SOR] = int32(i) //nolint:gosec // fewer than 2^31 units
+		t.bySOR[u.SOR] = int32(i) // fewer than 2^31
 		for _, id := range []ID{{u.SHAK, SHAK}, {u.Yder, Yder}} {
 			if id, ok := id.normal(); ok {
-				t.byCode[id] = append(t.byCode[id], int32(i)) //nolint:gosec // as above
+				t.byCode[id] = append(t.byCode[id], int32(i))
 			}
 		}
 	}
@@ -71,14 +71,14 @@ func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 		switch {
 		case ok:
 			t.nodes[i].parent = parent
-			below[parent] = append(below[parent], int32(i)) //nolint:gosec // as above
+			below[parent] = append(below[parent], int32(i))
 			continue
 		case u.Parent != "":
 			t.nodes[i].open = true
 			missing = append(missing, u.SOR)
 		}
 		t.nodes[i].parent = -1
-		tops = append(tops, int32(i)) //nolint:gosec // as above
+		tops = append(tops, int32(i))
 	}
 	placed, err := t.place(below, tops)
 	if err != nil {

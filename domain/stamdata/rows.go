@@ -144,13 +144,13 @@ func sexOf(code string) Sex {
 
 // number reads what Take made: no number is nobody.
 func number(s string) cpr.Number {
-	n, _ := cpr.Parse(s) //nolint:errcheck // no number is the zero one
+	n, _ := cpr.Parse(s)
 	return n
 }
 
 // day reads what Take made; no date is the zero day.
 func day(s string) calendar.Day {
-	d, _ := calendar.ParseDay(s) //nolint:errcheck // no date is the zero day
+	d, _ := calendar.ParseDay(s)
 	return d
 }
 
