@@ -100,6 +100,8 @@ func copiedTables() []copiedTable {
 		{name: "job_lease", key: "name"},
 		{name: "minlog_job", key: "name"},
 		{name: "outbox", key: "seq", numbered: "seq"},
+		{name: "skrs_row", key: "view, modified_s, pid"},
+		{name: "ecpr_export", key: "name, number"},
 	}
 }
 

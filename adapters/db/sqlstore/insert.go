@@ -7,6 +7,7 @@ type inserter struct {
 	columns int
 	rest    string // of the statement, after the values
 	args    []any
+	changed int64 // rows, by all statements
 }
 
 // row adds a row, whose values must stay as they are until the statement has run: the next flush, or the row that fills the chunk.
@@ -24,7 +25,7 @@ func (in *inserter) flush() error {
 	if n == 0 {
 		return nil
 	}
-	_, err := in.tx.exec(in.tx.ctx, "INSERT INTO "+in.into+" VALUES "+values(in.columns, n)+in.rest, in.args...)
-	in.args = in.args[:0]
+	changed, err := in.tx.exec(in.tx.ctx, "INSERT INTO "+in.into+" VALUES "+values(in.columns, n)+in.rest, in.args...)
+	in.args, in.changed = in.args[:0], in.changed+changed
 	return err
 }

@@ -121,6 +121,12 @@ func (db *DB) Leases() ports.Leases { return leases{db} }
 // JobRuns returns the store of the jobs' latest runs.
 func (db *DB) JobRuns() ports.JobRuns { return jobRuns{db} }
 
+// CopyRegister returns the copies of registers.
+func (db *DB) CopyRegister() ports.CopyRegister { return copyRegister{db} }
+
+// ExportState returns how far exports have come.
+func (db *DB) ExportState() ports.ExportState { return exportState{db} }
+
 // Outbox returns the store of notices.
 func (db *DB) Outbox() ports.Outbox { return outbox{db} }
 
