@@ -66,6 +66,10 @@ func (s copyRegister) Append(ctx context.Context, rows []stamdata.CopyRow, at ti
 
 func (s copyRegister) Page(ctx context.Context, v stamdata.View, after stamdata.Offset, limit int) (page []stamdata.CopyRow, err error) {
 	err = s.db.read(ctx, func() error {
+		if _, ok := stamdata.CPRRegisterOf(v); ok {
+			page = s.db.cprRows(v, after, limit)
+			return nil
+		}
 		order := s.db.copies.order[v]
 		order = order[sort.Search(len(order), func(i int) bool { return order[i].Compare(after) > 0 }):]
 		for i := 0; i < len(order) && len(page) < limit; i++ {

@@ -248,7 +248,7 @@ func (db *DB) cprRows(v stamdata.View, after stamdata.Offset, limit int) []stamd
 		return nil
 	}
 	copies, page := db.registers.registers[name].copies, []stamdata.CopyRow(nil)
-	for _, c := range copies[sort.Search(len(copies), func(i int) bool { return placeOf(copies[i]).Compare(after) > 0 }):] {
+	for _, c := range copies[sort.Search(len(copies), func(i int) bool { return copies[i].Offset().Compare(after) > 0 }):] {
 		if len(page) >= limit {
 			break
 		}
@@ -259,8 +259,6 @@ func (db *DB) cprRows(v stamdata.View, after stamdata.Offset, limit int) []stamd
 	}
 	return page
 }
-
-func placeOf(c stamdata.CopyRow) stamdata.Offset { return stamdata.Offset{Seconds: c.Modified.Unix(), PID: c.PID} }
 
 func (s stamdataLoader) Taken(ctx context.Context, sum [32]byte) (taken bool, err error) {
 	err = s.db.read(ctx, func() error {
