@@ -30,11 +30,11 @@ func (n Number) String() string {
 // GoString hides the number from %#v too.
 func (n Number) GoString() string { return "ecpr.Number{" + n.String() + "}" }
 
-// PersonID names a registration (a UUID), PID one version of one of its elements (a UUID).
-type (
-	PersonID string
-	PID      string
-)
+// PersonID names a registration (a UUID).
+type PersonID string
+
+// PID names one version of one of its elements (a UUID).
+type PID string
 
 // Kind of element that a person has versions of.
 type Kind uint8

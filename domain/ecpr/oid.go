@@ -73,7 +73,12 @@ func (o OID) Check() error {
 var oidForm = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+$`)
 
 // whole compiles a pattern that a value as a whole must match. Matching takes time linear in the value, whatever the pattern.
-func whole(pattern string) (*regexp.Regexp, error) { return regexp.Compile(`\A(?:` + pattern + `)\z`) }
+func whole(pattern string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(pattern); err != nil { // by itself, so that it cannot close what is put around it
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
 
 // Table finds the rows of the table of identifier systems by OID. It is immutable and safe for concurrent use.
 type Table struct{ rows map[string]system }
@@ -109,13 +114,16 @@ func (t Table) Row(oid string) (OID, bool) {
 // alone (EC-20). Otherwise a [Problem]: the OID is not in the table, or the value has not the form that its OID asks for.
 func (t Table) Normalise(id Identifier) (Identifier, error) {
 	s, ok := t.rows[id.OID]
-	if !ok {
+	switch {
+	case id.OID == "":
+		return Identifier{}, invalid("Identifier/OID mangler", "")
+	case !ok:
 		return Identifier{}, &Problem{Err: ErrInvalid, Text: "Ukendt OID", OID: id.OID}
 	}
 	sent := id.Value
 	id.Value = strings.ToUpper(strings.Join(strings.Fields(sent), ""))
 	switch {
-	case !isText(id.Value, 1, maxValue):
+	case !utf8.ValidString(sent), !isText(id.Value, 1, maxValue):
 		return Identifier{}, invalid("Identifier/Value er ugyldig", sent)
 	case id.OID == CPROID:
 		n, err := cpr.Parse(strings.TrimSpace(sent))

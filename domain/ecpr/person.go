@@ -128,7 +128,7 @@ func (w *writing) apply(edits []Edit, t Table) error {
 		if err != nil {
 			return err
 		}
-		if i >= 0 && w.Versions[i].Element == to || i < 0 && w.has(to) {
+		if i >= 0 && w.Versions[i].Element == to {
 			continue
 		}
 		if i >= 0 {

@@ -54,7 +54,7 @@ func ParseQuery(s string) (Query, error) {
 		if rest = strings.TrimLeftFunc(after, unicode.IsSpace); rest == "" {
 			break
 		}
-		and, next, _ := cutSpace(rest)
+		and, next := cutSpace(rest)
 		if len(rest) == len(after) || !strings.EqualFold(and, "and") || next == "" {
 			return Query{}, invalid("Query er ugyldig", rest)
 		}
@@ -71,7 +71,7 @@ func cutTerm(s string) (t Term, after string, err error) {
 	key, value, ok := strings.Cut(s, ":")
 	field := Field(strings.ToLower(key))
 	if !ok || !field.known() {
-		word, _, _ := cutSpace(key)
+		word, _ := cutSpace(key)
 		return Term{}, "", invalid("Query: ukendt nøgle", word)
 	}
 	quoted := strings.HasPrefix(value, `"`)
@@ -99,12 +99,12 @@ func cutTerm(s string) (t Term, after string, err error) {
 }
 
 // cutSpace cuts s around its first spaces.
-func cutSpace(s string) (before, after string, found bool) {
+func cutSpace(s string) (before, after string) {
 	n := strings.IndexFunc(s, unicode.IsSpace)
 	if n < 0 {
-		return s, "", false
+		return s, ""
 	}
-	return s[:n], strings.TrimLeftFunc(s[n:], unicode.IsSpace), true
+	return s[:n], strings.TrimLeftFunc(s[n:], unicode.IsSpace)
 }
 
 func (f Field) known() bool {
