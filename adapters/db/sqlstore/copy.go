@@ -83,6 +83,9 @@ type copiedTable struct {
 	numbered  string // the column that the database numbers, "" if it has none
 }
 
+// placeKey is the primary key of every register.
+const placeKey = "modified_s, pid"
+
 // copiedTables lists every table of the schema.
 func copiedTables() []copiedTable {
 	return []copiedTable{
@@ -100,6 +103,17 @@ func copiedTables() []copiedTable {
 		{name: "job_lease", key: "name"},
 		{name: "minlog_job", key: "name"},
 		{name: "outbox", key: "seq", numbered: "seq"},
+		{name: "cpr_person", key: placeKey},
+		{name: "cpr_custody", key: placeKey},
+		{name: "cpr_child", key: placeKey},
+		{name: "cpr_guardian", key: placeKey},
+		{name: "autorisation", key: placeKey},
+		{name: "sor_unit", key: placeKey},
+		{name: "yder", key: placeKey},
+		{name: "sikrede", key: placeKey},
+		{name: "bemyndigelse", key: placeKey},
+		{name: "person_relation", key: placeKey},
+		{name: "stamdata_load", key: "id"},
 		{name: "skrs_row", key: "view, modified_s, pid"},
 		{name: "ecpr_export", key: "name, number"},
 	}

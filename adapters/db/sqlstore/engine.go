@@ -13,6 +13,7 @@ import (
 // takes. It is safe for concurrent use.
 type engine interface {
 	copyEngine
+	loadEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.

@@ -21,7 +21,8 @@ type sqliteEngine struct {
 	conn    *sql.Conn
 	turn    chan struct{} // of capacity 1: held by the transaction that writes; a channel, so that waiting ends with the context
 	writing session
-	unsafe  error // why nothing may be written any more; who has the turn sets it
+	loading chan struct{} // of capacity 1: held by who loads a register, between turns too
+	unsafe  error         // why nothing may be written any more; who has the turn sets it
 	readers *sql.DB
 	reading session
 	files   files

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/opennsp/nsp/domain/stamdata"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -71,7 +73,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	db := &DB{now: opt.Now, claimPoll: defaultClaimPoll, engine: &sqliteEngine{turn: make(chan struct{}, 1)}}
+	db := &DB{now: opt.Now, claimPoll: defaultClaimPoll, engine: &sqliteEngine{turn: make(chan struct{}, 1), loading: make(chan struct{}, 1)}}
 	if opt.DSN != "" {
 		db.engine = &postgresEngine{}
 	}
@@ -129,6 +131,25 @@ func (db *DB) ExportState() ports.ExportState { return exportState{db} }
 
 // Outbox returns the store of notices.
 func (db *DB) Outbox() ports.Outbox { return outbox{db} }
+
+// Stamdata returns the loader of the registers.
+func (db *DB) Stamdata() ports.StamdataLoader { return stamdataLoader{db} }
+
+// Register returns the registers of persons.
+func (db *DB) Register() ports.CPRRegister { return db.cprRegister() }
+
+// Authorisations returns the register of authorisations.
+func (db *DB) Authorisations() ports.Authorisations {
+	return authorisations{db, registerNamed(stamdata.Authorisations)}
+}
+
+// Delegations returns the register of delegations, of which these statuses count.
+func (db *DB) Delegations(statuses []string) ports.Delegations {
+	return delegations{db, registerNamed(stamdata.Delegations), slices.Clone(statuses)}
+}
+
+// OrgUnits returns the register of organisations.
+func (db *DB) OrgUnits() ports.OrgUnits { return orgUnits{db, registerNamed(stamdata.OrgUnits)} }
 
 // read returns where ctx reads: within a unit of work that has written, its transaction, so that it sees its own writes.
 func (db *DB) read(ctx context.Context) session {
