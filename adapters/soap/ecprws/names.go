@@ -111,7 +111,7 @@ const (
 	maxPID           = 50
 	maxOID           = 100
 	maxIdentifier    = 50
-	maxNameText      = 401 // given name, space, family name
+	maxNameText      = 400 // in answers one more: given name, space, family name
 	maxNamePart      = 200
 	maxCode          = 50 // use, system, type, gender, dates
 	maxContact       = 200
