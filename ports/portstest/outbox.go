@@ -110,9 +110,17 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 		require.Equal(t, put, got)
 	})
 
-	t.Run("Next gives the oldest of each key, oldest first", func(t *testing.T) {
+	t.Run("Next gives the oldest of each key, new ones oldest first", func(t *testing.T) {
 		ctx, hs := outboxOf(t, open, "c1", "a1", "a2", "b1", "c2", "d1")
 		requireNext(ctx, t, hs.last().Store, noon, "c1", "a1", "b1", "d1")
+	})
+
+	t.Run("what failed comes after what was never tried, by the time to which it was put off", func(t *testing.T) {
+		ctx, hs := outboxOf(t, open, "a1", "b1", "c1", "d1", "e1")
+		for id, wait := range map[string]time.Duration{"a1": 3, "b1": 1, "d1": 2} {
+			require.NoError(t, hs.first().Store.Later(ctx, id, noon.Add(wait*time.Second)))
+		}
+		requireNext(ctx, t, hs.last().Store, noon.Add(time.Minute), "c1", "e1", "b1", "d1", "a1")
 	})
 
 	t.Run("Next gives at most n", func(t *testing.T) {
@@ -146,11 +154,11 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 		require.NoError(t, hs.first().Store.Later(ctx, "a1", noon.Add(time.Second)))
 		requireNext(ctx, t, hs.last().Store, noon, "b1")
 		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second-tick), "b1")
-		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "a1", "b1")
+		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "b1", "a1")
 		require.NoError(t, hs.first().Store.Later(ctx, "a1", noon.Add(time.Minute)))
-		got, err := hs.last().Store.Next(ctx, noon.Add(time.Hour), 1)
+		got, err := hs.last().Store.Next(ctx, noon.Add(time.Hour), 2)
 		require.NoError(t, err)
-		require.Equal(t, 2, got[0].Attempts)
+		require.Equal(t, 2, got[1].Attempts)
 		require.NoError(t, hs.last().Store.Done(ctx, "a1", noon))
 		requireNext(ctx, t, hs.last().Store, noon, "a2", "b1")
 	})
@@ -260,10 +268,10 @@ func outboxParking(t *testing.T, open OpenOutbox) {
 		require.NoError(t, hs.last().Store.Retry(ctx, "a1", noon.Add(time.Second)))
 		requireParked(ctx, t, hs.last().Store, map[string]string{})
 		requireNext(ctx, t, hs.last().Store, noon, "b1")
-		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "a1", "b1")
-		got, err := hs.last().Store.Next(ctx, noon.Add(time.Second), 1)
+		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "b1", "a1")
+		got, err := hs.last().Store.Next(ctx, noon.Add(time.Second), 2)
 		require.NoError(t, err)
-		require.Zero(t, got[0].Attempts)
+		require.Zero(t, got[1].Attempts)
 		require.NoError(t, hs.last().Store.Done(ctx, "a1", noon))
 		requireNext(ctx, t, hs.last().Store, noon, "a3", "b1")
 	})

@@ -83,7 +83,8 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 					left[i].parked = what
 				}
 			}
-			want, parked, heads := []string{}, map[string]string{}, map[byte]bool{}
+			parked, heads := map[string]string{}, map[byte]bool{}
+			var due []modelNotice
 			for _, n := range left {
 				switch {
 				case n.parked != "":
@@ -91,9 +92,14 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 				case !heads[n.id[0]]:
 					heads[n.id[0]] = true
 					if !n.next.After(at) {
-						want = append(want, n.id)
+						due = append(due, n)
 					}
 				}
+			}
+			slices.SortStableFunc(due, func(a, b modelNotice) int { return a.next.Compare(b.next) })
+			want := []string{}
+			for _, n := range due {
+				want = append(want, n.id)
 			}
 			requireNext(ctx, t, hs.last().Store, at, want...)
 			requireParked(ctx, t, hs.last().Store, parked)

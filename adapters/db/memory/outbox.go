@@ -74,12 +74,15 @@ func ordered(rows map[string]noticeRow) []noticeRow {
 func (s outbox) Next(ctx context.Context, now time.Time, n int) (due []notice.Notice, err error) {
 	err = s.db.read(ctx, func() error {
 		keys := map[string]bool{}
+		var heads []noticeRow
 		for _, row := range ordered(s.db.outbox.waiting) {
-			head := !keys[row.notice.Key]
-			keys[row.notice.Key] = true
-			if !head || row.next.After(now) || len(due) >= n {
-				continue
+			if !keys[row.notice.Key] && !row.next.After(now) {
+				heads = append(heads, row)
 			}
+			keys[row.notice.Key] = true
+		}
+		slices.SortStableFunc(heads, func(a, b noticeRow) int { return a.next.Compare(b.next) })
+		for _, row := range heads[:min(max(n, 0), len(heads))] {
 			found, err := row.get()
 			if err != nil {
 				return err

@@ -62,7 +62,7 @@ func TestOutboxPlans(t *testing.T) {
 		args       []any
 		want       []string
 	}{
-		{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"SCAN outbox USING INDEX outbox_waiting", "SEARCH head USING INDEX outbox_key (order_key=?)"}},
+		{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"SEARCH outbox USING INDEX outbox_waiting (next_try<?)", "SEARCH head USING INDEX outbox_key (order_key=?)"}},
 		{"what is parked", parkedNotices, []any{100}, []string{"SCAN outbox USING INDEX outbox_parked"}},
 		{"how much waits", countNotices, nil, []string{"SCAN outbox USING INDEX outbox_waiting", "SCAN outbox USING INDEX outbox_parked"}},
 		{"one that is done", doneNotice, []any{1, "1"}, []string{"SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"}},

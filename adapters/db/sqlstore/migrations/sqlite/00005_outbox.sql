@@ -15,7 +15,7 @@ CREATE TABLE outbox (
 ) STRICT;
 
 -- Delivered rows, which are nearly all, are in none of these but the last.
-CREATE INDEX outbox_waiting ON outbox (seq) WHERE sent IS NULL AND parked_code IS NULL;
+CREATE INDEX outbox_waiting ON outbox (next_try, seq) WHERE sent IS NULL AND parked_code IS NULL;
 CREATE INDEX outbox_key ON outbox (order_key, seq) WHERE sent IS NULL AND parked_code IS NULL;
 CREATE INDEX outbox_parked ON outbox (seq) WHERE parked_code IS NOT NULL;
 CREATE INDEX outbox_sent ON outbox (sent) WHERE sent IS NOT NULL;
