@@ -9,9 +9,11 @@ import (
 	"github.com/opennsp/nsp/domain/cpr"
 )
 
-// What the CPR look-up tells where the register knows nothing, or where a person is protected (nspop.dk, SCES; trifork/sdm).
+// Unknown stands where the CPR look-up must tell a name that the register does not have (nspop.dk, SCES; trifork/sdm).
+const Unknown = "UKENDT"
+
+// What else the CPR look-up tells where the register knows nothing, or where a person is protected.
 const (
-	unknown     = "UKENDT"
 	censored    = "ADRESSEBESKYTTET"
 	noCode      = "0000"
 	mailbox     = "@example.com"
@@ -88,7 +90,7 @@ type Health struct {
 }
 
 // UnknownAddress is the address of somebody who has none.
-func UnknownAddress() Address { return placeholder(unknown) }
+func UnknownAddress() Address { return placeholder(Unknown) }
 
 func placeholder(text string) Address {
 	return Address{Street: text, PostCode: noCode, District: text, StreetCode: noCode, MunicipalityCode: noCode}
@@ -269,9 +271,9 @@ func (r *Record) Health(at time.Time) Health {
 	case r.Citizen.Protected(at):
 		return Health{Practice: noPractice(censored), Group: normalGroup, GroupSince: epoch()}
 	case r.Insured == nil:
-		return Health{Practice: noPractice(unknown), Group: normalGroup, GroupSince: epoch()}
+		return Health{Practice: noPractice(Unknown), Group: normalGroup, GroupSince: epoch()}
 	}
-	h := Health{Practice: noPractice(unknown), Group: r.Insured.Group, GroupSince: r.Insured.GroupSince}
+	h := Health{Practice: noPractice(Unknown), Group: r.Insured.Group, GroupSince: r.Insured.GroupSince}
 	if p := r.Insured.Practice; p != nil {
 		h.Practice = p.complete()
 	}
@@ -279,7 +281,7 @@ func (r *Record) Health(at time.Time) Health {
 		prior := p.complete()
 		h.Prior = &prior
 	}
-	if len(h.Group) != 1 || !strings.Contains("0124567899", h.Group) {
+	if g := h.Group; len(g) != 1 || g < "0" || g > "9" || g == "3" {
 		h.Group = normalGroup
 	}
 	if slices.Contains([]string{"D", "G", "U", "V"}, r.Insured.Status) {
@@ -301,7 +303,7 @@ func (p Practice) complete() Practice {
 // known returns the text, or what stands for one that is not known.
 func known(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
-		return unknown
+		return Unknown
 	}
 	return s
 }
