@@ -92,6 +92,7 @@ func (a *api) endpoints() []endpoint {
 	if a.Consumption != nil {
 		all = append(all, endpoint{method: http.MethodGet, path: pathConsumer, operation: "ReadConsumer", policy: administrators, serve: a.readConsumer})
 	}
+	all = append(all, a.outboxEndpoints(administrators)...)
 	if a.Development == nil {
 		return all
 	}

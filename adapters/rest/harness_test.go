@@ -35,6 +35,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
@@ -165,6 +166,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 		},
 		Cleaning:    &logkeeping.Cleaning{Runner: h.runner, Trail: trail},
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
+		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		Now:         now, Log: log,
 		Refused: func(r audit.Refusal) {
 			h.refused = append(h.refused, r)

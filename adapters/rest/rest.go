@@ -19,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
@@ -44,6 +45,7 @@ type Deps struct {
 	Development    *Development            // nil in production
 	Cleaning       *logkeeping.Cleaning    // nil where this server has no clean-up
 	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
+	Outbox         *relaying.Operating     // nil where this server has no outbox
 
 	Now            func() time.Time
 	Log            *slog.Logger
