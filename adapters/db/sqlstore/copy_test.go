@@ -91,7 +91,7 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return fmt.Sprintf("%s%d", f.text(), i)
 	case c.Type == "INTEGER":
 		return f.number()
-	case c.Type == "TEXT" && (c.PK > 0 || c.Name == "name" || isRegister(table)): // no two current rows of a register have the same key
+	case c.Type == "TEXT" && (c.PK > 0 || c.Name == "name" || isUnique(table)):
 		return fmt.Sprintf("%s%d", f.text(), i)
 	case c.Type == "TEXT" && !strings.HasSuffix(c.Name, "_key") && f.IntN(200) == 0: // an index takes no long ones
 		return strings.Repeat(f.text(), 1000)
@@ -99,14 +99,16 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return f.text()
 	case c.PK > 0:
 		return append(f.octets(28), byte(i>>24), byte(i>>16), byte(i>>8), byte(i))
-	case f.IntN(100) == 0 && c.Name != "sha256": // an index takes no long ones
+	case f.IntN(100) == 0 && c.Name != "sha256" && !isUnique(table): // an index takes no long ones
 		return f.octets(100_000)
 	}
 	return f.octets(f.IntN(50))
 }
 
-func isRegister(table string) bool {
-	return slices.ContainsFunc(stamdata.Registers(), func(r stamdata.Register) bool { return registerNamed(r.Name).name == table })
+// isUnique tells whether a table has more keys than its primary one: no two current rows of a register, and no two registrations, have the same.
+func isUnique(table string) bool {
+	return strings.HasPrefix(table, "ecpr_") ||
+		slices.ContainsFunc(stamdata.Registers(), func(r stamdata.Register) bool { return registerNamed(r.Name).name == table })
 }
 
 // column is a row of PRAGMA table_info.

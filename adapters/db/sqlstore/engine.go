@@ -14,6 +14,7 @@ import (
 type engine interface {
 	copyEngine
 	loadEngine
+	personEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.

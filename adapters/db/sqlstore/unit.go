@@ -65,12 +65,16 @@ type tx struct {
 	conn     *sql.Conn       // of its own; nil with SQLite
 	ctx      context.Context // of the statements of the write that runs
 	broken   error           // why it can only be rolled back
+	changes  []personChange  // told of by commit
 	onCommit []func()
 }
 
 // commit returns a *ports.CommitError where it fails.
 func (t *tx) commit() error {
 	err, unknown := t.broken, false
+	if err == nil {
+		err = t.tell()
+	}
 	if err == nil {
 		unknown, err = t.db.engine.commit(t)
 	}
@@ -230,9 +234,9 @@ func (t *tx) nested(f func(*tx) error) error {
 		t.broken = err
 		return err
 	}
-	onCommit := len(t.onCommit)
+	onCommit, changes := len(t.onCommit), len(t.changes)
 	if err := f(t); err != nil {
-		t.onCommit = t.onCommit[:onCommit]
+		t.onCommit, t.changes = t.onCommit[:onCommit], t.changes[:changes]
 		if back := t.control("ROLLBACK TO store"); back != nil {
 			t.broken = err // the whole transaction is gone, as with SQLite when the disk is full, or with the connection
 			return err
