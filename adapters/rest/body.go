@@ -2,16 +2,26 @@ package rest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/opennsp/nsp/application/admitting"
 )
 
-// members are the members that a JSON object may have, and where their values go: *string, *int or *time.Time.
+// members are the members that a JSON object may have, and where their values go: what encoding/json fills, such as *string, *int or
+// *time.Time, or members or objects.
 type members map[string]any
+
+// objects are the objects of a JSON array: each call returns the members of the next one.
+type objects func() members
 
 // ask reads the body of an operation that takes no query.
 func (x *exchange) ask(into members) error {
@@ -31,6 +41,16 @@ func (x *exchange) decode(into members) error {
 		return errJSON
 	}
 	d := json.NewDecoder(bytes.NewReader(x.body))
+	if err := into.read(d); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errJSON
+	}
+	return nil
+}
+
+func (into members) read(d *json.Decoder) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errJSON
 	}
@@ -43,15 +63,37 @@ func (x *exchange) decode(into members) error {
 			return errJSON
 		}
 		seen[name] = true
-		var value json.RawMessage
-		if d.Decode(&value) != nil || string(value) == "null" || json.Unmarshal(value, target) != nil {
-			return errJSON
+		switch target := target.(type) {
+		case members:
+			err = target.read(d)
+		case objects:
+			err = target.read(d)
+		default:
+			var value json.RawMessage
+			if d.Decode(&value) != nil || string(value) == "null" || json.Unmarshal(value, target) != nil {
+				err = errJSON
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
 		return errJSON
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	return nil
+}
+
+func (next objects) read(d *json.Decoder) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errJSON
+	}
+	for d.More() {
+		if err := next().read(d); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil { // the closing bracket
 		return errJSON
 	}
 	return nil
@@ -96,10 +138,40 @@ func (x *exchange) since() (at time.Time, err error) {
 	return at, nil
 }
 
+// revision reads the header If-Match: nil if the client expects none.
+func (x *exchange) revision() (*int64, error) {
+	values := x.http.Header.Values("If-Match")
+	if len(values) == 0 || len(values) == 1 && values[0] == "*" {
+		return nil, nil
+	}
+	number, ok := strings.CutPrefix(strings.TrimSuffix(values[0], `"`), `"`)
+	revision, err := strconv.ParseInt(number, 10, 64)
+	if len(values) > 1 || !ok || err != nil || tag(revision) != values[0] {
+		return nil, errTag
+	}
+	return &revision, nil
+}
+
+// tag is the entity tag of a revision.
+func tag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
+
+// payload is the SHA-256 of what the call asks for.
+func (x *exchange) payload() (sum [32]byte, err error) {
+	h := sha256.New()
+	for _, part := range append([]string{x.http.Method, x.http.URL.EscapedPath(), string(x.body)}, x.http.Header.Values("If-Match")...) {
+		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a hash never fails
+		_, _ = io.WriteString(h, part)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
 // idempotencyKey returns the id that the client gave the call, else that of the call.
 func (x *exchange) idempotencyKey() (string, error) {
 	values := x.http.Header.Values(headerKey)
 	switch {
+	case len(values) == 0 && x.endpoint.policy.Resend == admitting.Store:
+		return "", errNoKey
 	case len(values) == 0:
 		return x.access.CallID, nil
 	case len(values) > 1 || values[0] == "" || len(values[0]) > 256:

@@ -202,13 +202,13 @@ func (a *api) carryOut(ctx context.Context, x *exchange, refused error) admittin
 	}
 	call := admitting.Call{
 		Service: Service, Route: x.component(), Operation: x.endpoint.operation, Policy: x.endpoint.policy, Caller: x.caller, Refused: refused,
-		Access: x.access,
+		Access: x.access, Payload: x.payload, Status: x.endpoint.status,
 	}
 	work := func(ctx context.Context, caller identity.Caller) (err error) {
 		x.reply, err = x.endpoint.serve(ctx, x, caller)
 		return err
 	}
-	return a.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
+	out := a.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
 		if err != nil {
 			return x.problem(err), nil
 		}
@@ -220,6 +220,10 @@ func (a *api) carryOut(ctx context.Context, x *exchange, refused error) admittin
 		}
 		return answer, nil
 	})
+	if out.Replayed {
+		x.reply = x.endpoint.again(out.Answer.Body)
+	}
+	return out
 }
 
 // turnAway answers a request that never reached security: it leaves no audit line.
@@ -249,6 +253,12 @@ func send(w http.ResponseWriter, x *exchange, answer admitting.Answer, err error
 		h.Set("Content-Type", contentXML)
 	case x.reply.value != nil:
 		h.Set("Content-Type", contentJSON)
+	}
+	if err == nil && x.reply.etag != "" {
+		h.Set("ETag", x.reply.etag)
+	}
+	if err == nil && x.reply.location != "" {
+		h.Set("Location", x.reply.location)
 	}
 	f, _ := fault.Of(err)
 	switch {

@@ -18,6 +18,10 @@ type endpoint struct {
 	operation    string          // in logs and metrics
 	component    audit.Component // that owns the path; "" = audit.Admin
 	policy       admitting.Policy
+	// Where replies are kept (policy.Resend) the header Idempotency-Key is mandatory, status is that of every good reply (0 = 200), and again
+	// returns the reply that was written as body.
+	status int
+	again  func(body []byte) reply
 	// admit tells who calls; nil = whoever has the bearer token of the request.
 	admit func(ctx context.Context, x *exchange) (identity.Caller, error)
 	// serve runs the use case inside the unit of work of the call. An error that wraps a fault.Error is told to the caller; any other is ours.
@@ -28,9 +32,10 @@ type endpoint struct {
 
 // reply is a good answer: value is written as JSON, document as it is; neither is an answer without body.
 type reply struct {
-	status   int
-	value    any
-	document []byte // XML
+	status         int
+	value          any
+	document       []byte // XML
+	etag, location string // headers, "" = none
 }
 
 // The endpoints' paths.
@@ -93,6 +98,7 @@ func (a *api) endpoints() []endpoint {
 		all = append(all, endpoint{method: http.MethodGet, path: pathConsumer, operation: "ReadConsumer", policy: administrators, serve: a.readConsumer})
 	}
 	all = append(all, a.outboxEndpoints(administrators)...)
+	all = append(all, a.ecprEndpoints()...)
 	if a.Development == nil {
 		return all
 	}

@@ -2,10 +2,12 @@ package rest
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/fault"
 )
 
@@ -26,6 +28,8 @@ var (
 	errJSON     = syntaxError("The body must be one JSON object with the members of the operation alone, each once and of its type.")
 	errNoBody   = syntaxError("The operation takes no body.")
 	errQuery    = syntaxError("The query has a parameter that the operation does not have, or one that cannot be read.")
+	errNoKey    = syntaxError("The header Idempotency-Key is missing.")
+	errTag      = syntaxError("If-Match must be one entity tag as the answer gave it, or *.")
 	errKey      = syntaxError("The Idempotency-Key must be 1 to 256 visible ASCII characters.")
 )
 
@@ -70,6 +74,9 @@ func statusOf(f fault.Error) int {
 // problem is the answer that tells of err (RFC 9457), which wraps a fault.Error.
 func (x *exchange) problem(err error) admitting.Answer {
 	f, _ := fault.Of(err)
+	if p, ok := errors.AsType[*ecpr.Problem](err); ok && p.Text != "" {
+		f.Text = p.Text // without the value
+	}
 	status := statusOf(f)
 	body, _ := json.Marshal(struct { // texts and a number: cannot fail
 		Type   string `json:"type"`

@@ -45,6 +45,7 @@ type Deps struct {
 	Development    *Development            // nil in production
 	Cleaning       *logkeeping.Cleaning    // nil where this server has no clean-up
 	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
+	ECPR           *ECPR                   // nil where this server has no registrations
 	Outbox         *relaying.Operating     // nil where this server has no outbox
 
 	Now            func() time.Time
@@ -91,6 +92,12 @@ func Mount(e *echo.Echo, d Deps) {
 func MountCleanup(e *echo.Echo, d Deps) {
 	a := newAPI(d)
 	a.mount(e, slices.DeleteFunc(a.endpoints(), func(ep endpoint) bool { return ep.path != pathRunCleanup }))
+}
+
+// MountECPR has e serve nothing of the API but registrations, for a server that has them and not the API.
+func MountECPR(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.ecprEndpoints())
 }
 
 func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }
