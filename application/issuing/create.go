@@ -2,12 +2,12 @@ package issuing
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/ecpr"
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 )
 
@@ -53,9 +53,12 @@ func (r *Registry) Create(ctx context.Context, caller identity.Caller, s Submiss
 		return ecpr.Person{}, err
 	}
 	if err := r.Persons.Create(ctx, p, act); err != nil {
-		return ecpr.Person{}, r.told(ctx, fmt.Errorf("keep registration: %w", err), id, linked)
+		if _, ok := fault.Of(err); !ok {
+			return ecpr.Person{}, unavailable("keep registration", err)
+		}
+		return ecpr.Person{}, r.told(ctx, err, id, linked)
 	}
-	return r.byID(ctx, id)
+	return p, nil
 }
 
 // seriesOf is the series that the number of p is drawn from (EC-06).

@@ -71,18 +71,20 @@ func (r *Registry) merge(ctx context.Context, act ecpr.Act, survivor, loser ecpr
 	if _, _, err := ecpr.Merge(survivor, loser, act, r.newPID); err != nil {
 		return ecpr.Person{}, err
 	}
+	var kept ecpr.Person
 	ids := []ecpr.PersonID{survivor.ID, loser.ID}
 	err := r.Persons.Update(ctx, act, ids, func(now []ecpr.Person) ([]ecpr.Person, []notice.Notice, error) {
-		kept, gone, err := ecpr.Merge(now[0], now[1], act, r.newPID)
+		merged, gone, err := ecpr.Merge(now[0], now[1], act, r.newPID)
 		if err != nil {
 			return nil, nil, err
 		}
+		kept = merged
 		return []ecpr.Person{kept, gone}, r.events(true, act, event{gone, "Deleted"}, event{kept, "Updated"}), nil
 	})
 	if err != nil {
 		return ecpr.Person{}, err
 	}
-	return r.byID(ctx, survivor.ID)
+	return kept, nil
 }
 
 // notice is what NAS is told of an event (PersonIdentifierModification).

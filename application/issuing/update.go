@@ -117,6 +117,7 @@ func (r *Registry) change(ctx context.Context, p ecpr.Person, table ecpr.Table, 
 	if err := r.free(ctx, p.ID, linked); err != nil {
 		return ecpr.Person{}, err
 	}
+	var next ecpr.Person
 	err = r.Persons.Update(ctx, act, []ecpr.PersonID{p.ID}, func(now []ecpr.Person) ([]ecpr.Person, []notice.Notice, error) {
 		switch {
 		case now[0].MergedTo != "":
@@ -124,18 +125,17 @@ func (r *Registry) change(ctx context.Context, p ecpr.Person, table ecpr.Table, 
 		case revision != nil && now[0].Revision != *revision:
 			return nil, nil, ErrStale
 		}
-		next, written, err := now[0].Apply(edits, table, act, r.newPID)
-		if err != nil {
+		var err error
+		if next, changed, err = now[0].Apply(edits, table, act, r.newPID); err != nil {
 			return nil, nil, err
 		}
-		changed = written
-		return []ecpr.Person{next}, r.events(len(written) > 0, act, event{next, "Updated"}), nil
+		return []ecpr.Person{next}, r.events(len(changed) > 0, act, event{next, "Updated"}), nil
 	})
 	if err != nil {
 		return ecpr.Person{}, r.told(ctx, err, p.ID, linked)
 	}
 	r.noteChanged(ctx, changed)
-	return r.byID(ctx, p.ID)
+	return next, nil
 }
 
 func (r *Registry) noteChanged(ctx context.Context, kinds []ecpr.Kind) {

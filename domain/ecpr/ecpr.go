@@ -122,7 +122,7 @@ type Person struct {
 	ID       PersonID
 	Number   Number
 	MergedTo PersonID // "" = living
-	Revision int64    // raised by every change; set by the store
+	Revision int64    // 1, and one more by every change; the store sees to it
 	Changed  time.Time
 	Versions []Version
 }

@@ -31,7 +31,7 @@ func Merge(survivor, loser Person, act Act, newPID func() PID) (Person, Person, 
 		}
 	}
 	gone.MergedTo = survivor.ID
-	return kept.Kept(), gone.Kept(), nil
+	return kept.next(), gone.next(), nil
 }
 
 // takes tells whether what is in force of another person comes into force here.

@@ -34,7 +34,7 @@ func (p Person) Since() (since time.Time) {
 // NewPerson returns a registration of number n with what edits add (EC-10..EC-20). Without gender it is unknown. A CPR number is linked later,
 // since none is looked up here. The error is a [Problem]. n may be empty to see whether the edits would do: the person then has no X-eCPR.
 func NewPerson(id PersonID, n Number, edits []Edit, t Table, act Act, newPID func() PID) (Person, error) {
-	p := Person{ID: id, Number: n, Changed: Instant(act.At)}
+	p := Person{ID: id, Number: n, Revision: 1, Changed: Instant(act.At)}
 	w := writing{Person: p, act: act, at: Instant(act.At), newPID: newPID}
 	if !n.IsZero() {
 		w.open(Identifier{OID: XECPROID, Value: n.Text()})
@@ -67,7 +67,15 @@ func (p Person) Apply(edits []Edit, t Table, act Act, newPID func() PID) (next P
 		return Person{}, nil, err
 	}
 	slices.Sort(w.changed)
-	return w.Kept(), slices.Compact(w.changed), nil
+	return w.next(), slices.Compact(w.changed), nil
+}
+
+// next is the registration as it is now: of the next revision if anything changed.
+func (w *writing) next() Person {
+	if len(w.changed) > 0 {
+		w.Revision, w.Changed = w.Revision+1, Instant(w.act.At)
+	}
+	return w.Kept()
 }
 
 // after returns t in whole milliseconds, or the first millisecond behind everything that p tells of.
