@@ -33,6 +33,14 @@ const (
 	metricSTSIssued        = "sts_issued_total"
 	metricCertificateEnd   = "tls_certificate_expiry_timestamp_seconds"
 	metricEventsDropped    = "security_events_dropped_total"
+	metricECPRIssued       = "ecpr_issued_total"
+	metricECPRLeft         = "ecpr_space_left_min"
+	metricECPRExhausted    = "ecpr_exhausted_total"
+	metricSKRSRecords      = "skrs_records_total"
+	metricStamdataLoad     = "stamdata_last_load_timestamp_seconds"
+	metricOutboxWaiting    = "outbox_waiting"
+	metricOutboxParked     = "outbox_parked"
+	metricOutboxOldest     = "outbox_oldest_seconds"
 )
 
 // The limits of ratelimited_total.
