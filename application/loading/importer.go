@@ -69,6 +69,8 @@ func (i *Importer) Load(ctx context.Context) error {
 
 var errRefused = errors.New("files were refused")
 
+var errUnreadable error = fault.Error{Kind: fault.Invalid, Code: "stamdata_unreadable", Text: "the file cannot be opened"}
+
 // importing is one run.
 type importing struct {
 	i     *Importer
@@ -98,24 +100,24 @@ func (w *importing) list(ctx context.Context) (done bool, err error) {
 
 // announce looks for the next file that was not loaded, and says that it comes.
 func (w *importing) announce(ctx context.Context) (done bool, err error) {
-	for ; len(w.names) > 0; w.names = w.names[1:] {
-		f, closer, err := w.i.Files.Open(ctx, w.names[0])
+	for len(w.names) > 0 {
+		name := w.names[0]
+		f, closer, err := w.i.Files.Open(ctx, name)
 		if err != nil {
-			if err := w.refused(ctx, w.names[0], err); err != nil {
-				return false, err
-			}
-			continue
+			w.names = w.names[1:]
+			return false, w.unopened(ctx, name, err)
 		}
 		taken, err := w.i.Loader.Taken(ctx, f.SHA256)
 		if err := errors.Join(err, closer.Close()); err != nil {
-			return false, fmt.Errorf("look for load of %s: %w", f.Name, err)
+			return false, fmt.Errorf("look for load of %s: %w", name, err)
 		}
 		if !taken {
-			w.i.Trail.Note(ctx, audit.SDM, audit.StamdataImport, audit.File.Is(f.Name))
+			w.i.Trail.Note(ctx, audit.SDM, audit.StamdataImport, audit.File.Is(name))
 			w.next = (*importing).load
 			return false, nil
 		}
 		w.did.Skipped++
+		w.names = w.names[1:]
 	}
 	w.next = (*importing).finish
 	return false, nil
@@ -147,6 +149,15 @@ func (i *Importer) loadFile(ctx context.Context, name string) (report stamdata.L
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	return i.Loader.Load(ctx, f, i.Share, i.Now())
+}
+
+// unopened tells of a file that cannot be opened: that is the file's fault, whatever it is.
+func (w *importing) unopened(ctx context.Context, name string, why error) error {
+	if _, ok := fault.Of(why); !ok && ctx.Err() == nil {
+		w.i.Log.WarnContext(ctx, "open register file failed", "file", name, "error", why)
+		why = errUnreadable
+	}
+	return w.refused(ctx, name, why)
 }
 
 // refused tells of a file that is not loaded. The error is why, where that is not the file's fault: another file would fare no better.
