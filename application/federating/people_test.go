@@ -3,8 +3,6 @@ package federating_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	authtrust "github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/domain/cpr"
@@ -25,16 +22,43 @@ import (
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
-// listed is a people file of an earlier version: it knows neither custody nor proxies.
-const listed = `[
-	{"cpr":"2207820468","givenName":"T.","surname":"Læge","email":"tove@example.test","certificates":["CVR:99999902-RID:1"],
-		"authorisations":[{"code":"OLD01","educationCode":"7170"}],"nationalRoles":["SpaerAdminR8"]},
-	{"cpr":"0909729999","givenName":"Ny","surname":"Ansat","certificates":["CVR:99999902-RID:2"],"authorisations":[{"code":"OLD02","educationCode":"5166"}]},
-	{"cpr":"2508480706","givenName":"Død","surname":"Ansat","certificates":["CVR:99999902-RID:3"]},
-	{"cpr":"0803611471","givenName":"Annulleret","surname":"Ansat","certificates":["CVR:99999902-RID:4"]},
-	{"cpr":"2804901808","givenName":"Gammelt","surname":"Nummer","certificates":["CVR:99999902-RID:5"]},
-	{"cpr":"1702553083","givenName":"Uden","surname":"Navn","certificates":["CVR:99999902-RID:6"]}
-]`
+// staff is a list of who holds which certificate, which tells more than it should.
+type staff map[string]identity.Person
+
+var _ ports.People = staff{}
+
+func (s staff) ByCertificate(_ context.Context, subject trust.Subject) (identity.Person, error) {
+	if p, ok := s[subject.RID]; ok {
+		return p, nil
+	}
+	return identity.Person{}, identity.ErrUnknown
+}
+
+func (s staff) ByCPR(_ context.Context, n cpr.Number) (identity.Person, error) {
+	for _, p := range s {
+		if p.CPR == n {
+			return p, nil
+		}
+	}
+	return identity.Person{}, identity.ErrUnknown
+}
+
+func listed(t *testing.T) staff {
+	of := func(n, given, surname string, codes ...string) identity.Person {
+		p := identity.Person{CPR: number(t, n), GivenName: given, Surname: surname}
+		for _, code := range codes {
+			p.Authorisations = append(p.Authorisations, identity.Authorisation{Code: code, EducationCode: "7170"})
+		}
+		return p
+	}
+	doctor := of("2207820468", "T.", "Læge", "OLD01")
+	doctor.Email, doctor.NationalRoles = "tove@example.test", []string{"SpaerAdminR8"}
+	return staff{
+		"CVR:99999902-RID:1": doctor, "CVR:99999902-RID:2": of("0909729999", "Ny", "Ansat", "OLD02"), "CVR:99999902-RID:3": of("2508480706", "Død", "Ansat"),
+		"CVR:99999902-RID:4": of("0803611471", "Annulleret", "Ansat"), "CVR:99999902-RID:5": of("2804901808", "Gammelt", "Nummer"),
+		"CVR:99999902-RID:6": of("1702553083", "Uden", "Navn"),
+	}
+}
 
 // town is what the token service knows of people.
 type town struct {
@@ -45,19 +69,15 @@ type town struct {
 
 func onRegisters(t *testing.T) town {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "people.json")
-	require.NoError(t, os.WriteFile(file, []byte(listed), 0o600))
-	list, err := authtrust.OpenPeople(file)
-	require.NoError(t, err)
 	db := memory.New(func() time.Time { return now })
 	portstest.LoadPeople(t, db.Stamdata(), now.AddDate(-1, 0, 0))
-	_, err = db.Stamdata().Load(t.Context(), portstest.RegisterFile(t, stamdata.Authorisations+".csv", strings.Join([]string{
+	_, err := db.Stamdata().Load(t.Context(), portstest.RegisterFile(t, stamdata.Authorisations+".csv", strings.Join([]string{
 		"autorisationsnummer;cpr;uddannelseskode;validFrom;validTo",
 		"0TST1;2207820468;7170;2010-02-01;", "0TST2;2207820468;5166;2010-02-01;", "0TST3;2207820468;5166;2010-02-01;2020-01-01",
 	}, "\n")), 1, now.AddDate(-1, 0, 0))
 	require.NoError(t, err)
 	register := &portstest.FailingCPRRegister{Register: db.Register()}
-	return town{&federating.RegisteredPeople{List: list, Citizens: register, Authorisations: db.Authorisations(), Now: func() time.Time { return now }}, db, register}
+	return town{&federating.RegisteredPeople{List: listed(t), Citizens: register, Authorisations: db.Authorisations(), Now: func() time.Time { return now }}, db, register}
 }
 
 func holderOf(number string) trust.Subject {
