@@ -66,7 +66,7 @@ func TestDescription(t *testing.T) {
 		paths := 0
 		for _, route := range h.echo.Routes() {
 			path := strings.ReplaceAll(route.Path, ":id", "{id}")
-			if route.Method != http.MethodPost || path == "/api/*" {
+			if route.Method != http.MethodPost || strings.HasSuffix(path, "/*") {
 				continue // each path is mounted for every method once
 			}
 			paths++
