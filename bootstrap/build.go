@@ -7,12 +7,15 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/opennsp/nsp/adapters/auditlog"
 	"github.com/opennsp/nsp/adapters/auth/trust"
 	"github.com/opennsp/nsp/adapters/rest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/enquiring"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -33,7 +36,7 @@ func (s *server) build(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, lock.Close)
-	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.openJobs, s.layInGrants} {
+	for _, step := range []func(context.Context) error{s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.openJobs, s.openRegisters, s.openPersons, s.layInGrants} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -148,13 +151,16 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapLogStore != nil {
 		db.entries = s.opt.WrapLogStore(db.entries)
 	}
+	if s.opt.WrapRegister != nil {
+		db.register = s.opt.WrapRegister(db.register)
+	}
 	if s.opt.WrapReplies != nil {
 		db.replies = s.opt.WrapReplies(db.replies)
 	}
 	if s.opt.WrapSeen != nil {
 		db.seen = s.opt.WrapSeen(db.seen)
 	}
-	db.log = s.metrics.MessageLog(db.log)
+	db.log, db.copies = s.metrics.MessageLog(db.log), s.metrics.CopyRegister(db.copies)
 	db.entries = s.metrics.LogStore(db.entries, s.opt.Now)
 	s.stores = s.traced(db)
 	s.grants = admitting.NewGrants(db.grants, s.opt.Now)
@@ -172,6 +178,7 @@ func (s *server) buildServices() error {
 	if err != nil {
 		return &ResourceError{err}
 	}
+	mounts = append(mounts, s.personServices(profile)...)
 	if s.cfg.runsAny(RoleConsole) {
 		mounts = append(mounts, sessions)
 	}
@@ -196,19 +203,34 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.runsAny(RoleConsole, RoleMinLogCleanup) {
+	if s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleECPR, RoleStamdata) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
 		}
-		if s.cfg.runsAny(RoleConsole) {
-			rest.Mount(handler, api)
-		} else {
-			rest.MountCleanup(handler, api)
-		}
+		s.mountREST(handler, api)
 	}
 	s.handler = handler
 	return nil
+}
+
+// mountREST has e serve what this process does of the JSON API.
+func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
+	if s.cfg.runsAny(RoleConsole) {
+		rest.Mount(e, api)
+	} else {
+		if s.cfg.runsAny(RoleMinLogCleanup) {
+			rest.MountCleanup(e, api)
+		}
+		if s.cfg.runsAny(RoleECPR) {
+			rest.MountECPR(e, api)
+		}
+	}
+	if s.cfg.runsAny(RoleStamdata) {
+		rest.MountPersonInformation(e, api, &enquiring.PersonInformation{
+			Register: s.stores.register, Trail: admitting.Trail{}, Now: s.opt.Now, ActiveStatuses: s.cfg.Stamdata.ActiveStatuses,
+		})
+	}
 }
 
 func (s *server) newHealth() *telemetry.Health {
@@ -230,6 +252,9 @@ func (s *server) newHealth() *telemetry.Health {
 		}
 	}
 	alarms = append(alarms, s.runner.Alarms)
+	if s.outbox != nil {
+		alarms = append(alarms, s.outbox.Alarms)
+	}
 	return &telemetry.Health{
 		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),
 		Alarms: alarms, Warnings: []telemetry.Alarm{s.reloading.warnings},

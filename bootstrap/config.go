@@ -19,9 +19,12 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/adapters/auth/allowlist"
+	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/ecpr"
+	"github.com/opennsp/nsp/domain/stamdata"
 	"github.com/opennsp/nsp/domain/trust"
 )
 
@@ -40,17 +43,32 @@ const (
 	RoleMinLogLookup       = "minlog-lookup"
 	RoleMinLogCleanup      = "minlog-cleanup"
 	RoleConsole            = "console" // the JSON API and the service of its sessions
+	RoleECPR               = "ecpr"
+	RoleStamdata           = "stamdata" // registers: look-up, copies, import
 )
 
 // roles lists every role.
 func roles() []string {
-	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole}
+	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata}
 }
 
 // Values of messagelog.driver.
 const (
 	embedded = "embedded" // in the store
 	onKafka  = "kafka"
+)
+
+// Values of ecpr.actor.authorisation, ecpr.export.mode and ecpr.cprcheck.mode.
+const (
+	ActorEnforce = "enforce"
+	ActorLog     = "log"
+	ActorOff     = "off"
+
+	ExportEmbedded = "embedded" // straight into the copies that this store serves
+	ExportFile     = "file"     // as files, for a server that imports them
+
+	CheckLocal = "local" // in the CPR register of the store
+	CheckSCES  = "sces"  // by Det Gode CPR Opslag of another server
 )
 
 // What a listener asks of the certificates of clients, by tls.client_auth.
@@ -242,6 +260,47 @@ type Config struct {
 		MaskUserCPR     bool
 	}
 
+	Outbox struct {
+		Poll       time.Duration
+		MaxBackoff time.Duration
+		Keep       time.Duration
+	}
+	ECPR struct {
+		Namespace string
+		Actor     struct{ Authorisation string }
+		Search    struct{ Max int }
+		Notify    struct {
+			Enabled bool
+			Topic   string
+			IDType  string
+		}
+		Export struct {
+			Interval time.Duration
+			Mode     string
+			Dir      string
+		}
+		Import   struct{ Dir string }
+		CPRCheck struct {
+			Mode    string
+			URL     string
+			STS     string
+			Key     KeyPair
+			Timeout time.Duration
+		}
+	}
+	SCES struct{ CountyCode string }
+	SKRS struct {
+		MaxRecords int
+		ECPR2      struct{ Validity bool }
+	}
+	Stamdata struct {
+		Dir                string
+		Interval           time.Duration
+		MaxCloseShare      float64
+		ActiveStatuses     []string
+		DelegationStatuses []string
+	}
+
 	sources map[string]string // key -> where its value is from, "" = default
 }
 
@@ -294,6 +353,17 @@ func DefaultConfig() Config {
 	c.MinLog.DeadLetterAlarm = 1
 	c.MinLog.PageSize, c.MinLog.MaxPageSize, c.MinLog.MaxEntries, c.MinLog.ScanBudget = 500, 1000, 10_000, 50_000
 	c.MinLog.CitizenMinAge, c.MinLog.DGWSOwn, c.MinLog.MaskUserCPR = 15, true, true
+	c.Outbox.Poll, c.Outbox.MaxBackoff, c.Outbox.Keep = time.Second, 5*time.Minute, 720*time.Hour
+	c.ECPR.Namespace = ecprws.DefaultNamespace
+	c.ECPR.Actor.Authorisation, c.ECPR.Search.Max = ActorEnforce, 100
+	c.ECPR.Notify.Enabled = true
+	c.ECPR.Notify.Topic, c.ECPR.Notify.IDType = ecprws.DefaultNamespace+":PersonIdentifierModification", "urn:oid:"+ecpr.XECPROID
+	c.ECPR.Export.Interval, c.ECPR.Export.Mode = time.Hour, ExportEmbedded
+	c.ECPR.CPRCheck.Mode, c.ECPR.CPRCheck.Timeout = CheckLocal, 5*time.Second
+	c.SCES.CountyCode = "0000"
+	c.SKRS.MaxRecords, c.SKRS.ECPR2.Validity = 2000, true
+	c.Stamdata.Interval, c.Stamdata.MaxCloseShare = 5*time.Minute, 0.10
+	c.Stamdata.ActiveStatuses, c.Stamdata.DelegationStatuses = []string{"01", "03", "05", "07", "20"}, []string{"Godkendt"}
 	return c
 }
 
@@ -316,6 +386,9 @@ func (c *Config) complete() {
 	}
 	if c.Store.DSN == "" && c.Store.Driver == "sqlite" {
 		c.Store.DSN = filepath.Join(c.DataDir, "store.db")
+	}
+	if c.Stamdata.Dir == "" {
+		c.Stamdata.Dir = filepath.Join(c.DataDir, "stamdata")
 	}
 	if len(c.MinLog.Consumer.Topics) == 0 {
 		c.MinLog.Consumer.Topics = []string{c.MinLog.Topic}
@@ -391,6 +464,9 @@ func developmentGrants() map[string][]string {
 	} {
 		grants[name] = []string{trust.AnyCVR}
 	}
+	for _, view := range stamdata.Views() {
+		grants[view.Grant()] = []string{trust.AnyCVR}
+	}
 	return grants
 }
 
@@ -452,6 +528,9 @@ func (c *Config) Validate() error {
 		"must differ from http.addr")
 	wrong(c.HTTP.PublicURL != "" && !isBaseURL(c.HTTP.PublicURL), "http.public_url", "want scheme and host, such as https://nsp.example")
 	wrong(c.MinLog.PageSize > c.MinLog.MaxPageSize, "minlog.page_size", "is larger than minlog.max_page_size")
+	wrong(c.ECPR.Export.Mode == ExportFile && c.ECPR.Export.Dir == "", "ecpr.export.dir", "mode file needs a folder")
+	wrong(c.ECPR.CPRCheck.Mode == CheckSCES && (c.ECPR.CPRCheck.URL == "" || c.ECPR.CPRCheck.STS == "" || c.ECPR.CPRCheck.Key.Cert == ""),
+		"ecpr.cprcheck.url", "mode sces needs the address of the look-up, that of a token service, and a certificate")
 	wrong(c.Store.Driver == "memory" && c.Store.DSN != "", "store.dsn", "the memory store takes none")
 	wrong(c.Limits.Memory < largestMessage, "limits.memory", "is smaller than the largest message, %s", formatSize(largestMessage))
 	wrong(len(c.Roles) > 1 && c.Runs(RoleAll), "roles", "all excludes the others")

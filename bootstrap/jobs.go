@@ -11,6 +11,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/calendar"
@@ -32,6 +33,7 @@ func (s *server) openJobs(ctx context.Context) error {
 	}
 	stores := map[string]ports.Purger{
 		"replies": s.stores.replies, "message ids": s.stores.seen, "sessions": s.stores.session, "security events": s.stores.events,
+		"notices": &relaying.Forgetting{Outbox: s.stores.outbox, Keep: s.cfg.Outbox.Keep},
 	}
 	s.runner.Jobs = append(s.runner.Jobs, scheduling.Job{
 		Name: purgeJob, Due: scheduling.Schedule{Every: purgeInterval}, Route: audit.Admin,

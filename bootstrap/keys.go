@@ -41,7 +41,7 @@ func withoutPassword(dsn string) string {
 // keys lists every key there is, in the order of the example file.
 func keys() []key {
 	return []key{
-		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API)", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
+		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API), ecpr, stamdata (CPR look-up, register copies, import)", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
 		{path: "instance", doc: "name of this process, in log file names and as producer of Kafka: no two processes that register have the same; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 
@@ -200,5 +200,41 @@ func keys() []key {
 		{path: "minlog.citizen_min_age", doc: "age in years from which on persons may read their own log", field: func(c *Config) field { return &number{&c.MinLog.CitizenMinAge, 0, 150} }},
 		{path: "minlog.dgws_own", doc: "professionals may read their own log as citizens with an ID card of level 4", field: func(c *Config) field { return (*truth)(&c.MinLog.DGWSOwn) }},
 		{path: "minlog.mask_user_cpr", doc: "whether citizens are not shown the civil registration numbers of users", field: func(c *Config) field { return (*truth)(&c.MinLog.MaskUserCPR) }},
+
+		{path: "outbox.poll", doc: "how often what is to be delivered to other services is looked for", field: func(c *Config) field { return positive(&c.Outbox.Poll) }},
+		{path: "outbox.max_backoff", doc: "longest wait before another try", field: func(c *Config) field { return positive(&c.Outbox.MaxBackoff) }},
+		{path: "outbox.keep", doc: "how long what was delivered is kept", field: func(c *Config) field { return positive(&c.Outbox.Keep) }},
+
+		{path: "ecpr.namespace", doc: "namespace of the service's messages and of its notifications", field: func(c *Config) field { return (*text)(&c.ECPR.Namespace) }},
+		{path: "ecpr.actor.authorisation", doc: "whether the authorisation in Modified/By must be valid and the person's own: enforce, log or off", field: func(c *Config) field {
+			return &choice{&c.ECPR.Actor.Authorisation, []string{ActorEnforce, ActorLog, ActorOff}}
+		}},
+		{path: "ecpr.search.max", doc: "persons that a search returns", field: func(c *Config) field { return &number{&c.ECPR.Search.Max, 1, 1000} }},
+		{path: "ecpr.notify.enabled", doc: "whether changes are told to the notification service", field: func(c *Config) field { return (*truth)(&c.ECPR.Notify.Enabled) }},
+		{path: "ecpr.notify.topic", doc: "topic of those notifications", field: func(c *Config) field { return (*text)(&c.ECPR.Notify.Topic) }},
+		{path: "ecpr.notify.id_type", doc: "idType of the X-eCPR in them", field: func(c *Config) field { return (*text)(&c.ECPR.Notify.IDType) }},
+		{path: "ecpr.export.interval", doc: "how often changes are made ready to be copied", field: func(c *Config) field { return positive(&c.ECPR.Export.Interval) }},
+		{path: "ecpr.export.mode", doc: "embedded (this store serves the copies), or file", field: func(c *Config) field {
+			return &choice{&c.ECPR.Export.Mode, []string{ExportEmbedded, ExportFile}}
+		}},
+		{path: "ecpr.export.dir", doc: "folder of the exported files", field: func(c *Config) field { return (*text)(&c.ECPR.Export.Dir) }},
+		{path: "ecpr.import.dir", doc: "folder of another server's exported files, which this one takes in and serves; empty = none", field: func(c *Config) field { return (*text)(&c.ECPR.Import.Dir) }},
+		{path: "ecpr.cprcheck.mode", doc: "where a CPR number that is linked is looked up: local (the registers of the store), or sces (another server)", field: func(c *Config) field {
+			return &choice{&c.ECPR.CPRCheck.Mode, []string{CheckLocal, CheckSCES}}
+		}},
+		{path: "ecpr.cprcheck.url", doc: "address of that server's look-up (DetGodeCPROpslag-1.0.4)", field: func(c *Config) field { return (*text)(&c.ECPR.CPRCheck.URL) }},
+		{path: "ecpr.cprcheck.sts", doc: "address of the token service that issues our ID card", field: func(c *Config) field { return (*text)(&c.ECPR.CPRCheck.STS) }},
+		file("ecpr.cprcheck.cert", "certificate of the system that asks (PEM)", func(c *Config) *string { return &c.ECPR.CPRCheck.Key.Cert }),
+		file("ecpr.cprcheck.key", "its private key (PEM)", func(c *Config) *string { return &c.ECPR.CPRCheck.Key.Key }),
+		{path: "ecpr.cprcheck.timeout", doc: "for its answer", field: func(c *Config) field { return positive(&c.ECPR.CPRCheck.Timeout) }},
+
+		{path: "sces.county_code", doc: "CountyCode in answers of the CPR look-up", field: func(c *Config) field { return (*text)(&c.SCES.CountyCode) }},
+		{path: "skrs.max_records", doc: "rows of one answer at most, where the caller asks for more or for no number", field: func(c *Config) field { return &number{&c.SKRS.MaxRecords, 1, 2000} }},
+		{path: "skrs.ecpr2.validity", doc: "whether copies of registrations tell ValidFrom and ValidTo", field: func(c *Config) field { return (*truth)(&c.SKRS.ECPR2.Validity) }},
+		{path: "stamdata.dir", doc: "folder that register files (CSV) are put into; empty = <data_dir>/stamdata", field: func(c *Config) field { return (*text)(&c.Stamdata.Dir) }},
+		{path: "stamdata.interval", doc: "how often it is looked into", field: func(c *Config) field { return positive(&c.Stamdata.Interval) }},
+		{path: "stamdata.max_close_share", doc: "share of a register that a full file may lack, from 0 to 1", field: func(c *Config) field { return (*share)(&c.Stamdata.MaxCloseShare) }},
+		{path: "stamdata.active_statuses", doc: "CPR status codes of active persons", field: func(c *Config) field { return (*list)(&c.Stamdata.ActiveStatuses) }},
+		{path: "stamdata.delegation_statuses", doc: "status of delegations that count", field: func(c *Config) field { return (*list)(&c.Stamdata.DelegationStatuses) }},
 	}
 }

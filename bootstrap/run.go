@@ -22,7 +22,10 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/issuing"
+	"github.com/opennsp/nsp/application/loading"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/ports"
@@ -63,6 +66,9 @@ type Options struct {
 	WrapLogStore   func(ports.LogStore) ports.LogStore
 	WrapReplies    func(ports.ReplyStore) ports.ReplyStore
 	WrapSeen       func(ports.SeenStore) ports.SeenStore
+	WrapRegister   func(ports.CPRRegister) ports.CPRRegister
+	// Notifier takes notifications; nil = they wait until there is a notification service.
+	Notifier ports.Notifier
 	// Services returns further services, whose callers are admitted by their ID card.
 	Services func(profile soap.Profile) []Mount
 }
@@ -94,6 +100,10 @@ type server struct {
 	health     *telemetry.Health
 	consumers  []*logkeeping.Consumer // of which a process that shows them runs none
 	runner     *scheduling.Runner
+	importer   *loading.Importer // of registers; nil where this process uses none, like the next
+	registry   *issuing.Registry
+	relay      *relaying.Relay
+	outbox     *relaying.Operating
 	handler    http.Handler
 	paths      []string
 
@@ -252,6 +262,9 @@ func (s *server) background() []func(context.Context) {
 		for _, c := range s.consumers {
 			work = append(work, c.Run)
 		}
+	}
+	if s.relay != nil {
+		work = append(work, s.relay.Run)
 	}
 	return work
 }

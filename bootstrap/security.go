@@ -125,12 +125,13 @@ func (s *server) api(deps *soap.Deps, sessions *soap.Router, tokens *federating.
 	}
 	trail := admitting.Trail{}
 	return rest.Deps{
-		Gate:        deps.Gate,
-		Sessions:    s.sessions(),
-		Grants:      &securing.Grants{Store: s.stores.grants, Trail: trail, Now: s.opt.Now, NewID: s.opt.NewID},
-		Trust:       &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
-		Events:      &securing.Events{Store: s.stores.events, Trail: trail},
-		Cleaning:    &logkeeping.Cleaning{Runner: s.runner, Trail: trail},
+		Gate:     deps.Gate,
+		Sessions: s.sessions(),
+		Grants:   &securing.Grants{Store: s.stores.grants, Trail: trail, Now: s.opt.Now, NewID: s.opt.NewID},
+		Trust:    &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
+		Events:   &securing.Events{Store: s.stores.events, Trail: trail},
+		Cleaning: &logkeeping.Cleaning{Runner: s.runner, Trail: trail},
+		ECPR:     s.ecprAPI(), Outbox: s.outbox,
 		Consumption: s.consumption(), Envelopes: sessions, Audiences: s.cfg.STS.Audiences, Granted: s.grants.Refresh, Operator: operator,
 		Administrators: s.cfg.Security.Administrators, Development: s.development(tokens, signer),
 		Now: s.opt.Now, Log: s.log, TrustedProxies: s.cfg.HTTP.TrustedProxies, ReadTimeout: s.cfg.HTTP.ReadTimeout,

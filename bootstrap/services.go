@@ -31,6 +31,9 @@ const consumerRoot = "minlog"
 // cleanupRoot is where that of a process is that cleans up (nspop.dk, MinLog2).
 const cleanupRoot = "minlog2-cleanup"
 
+// personRoot is where that of a process is that has person information (nspop.dk).
+const personRoot = "stamdata-personinformation"
+
 // Publishers is the list of client addresses that may publish without credential (allowlist.nas.notify).
 const Publishers = "nas.notify"
 
@@ -99,15 +102,11 @@ func (s *server) registrar() (*logkeeping.Registrar, error) {
 
 func (s *server) consumer(topic messagelog.Topic) *logkeeping.Consumer {
 	c := &s.cfg.MinLog
-	leases := s.stores.leases
-	if s.cfg.Store.Driver != "postgres" {
-		leases = nil // no other process uses the store: what one that died held need not be waited for
-	}
 	return &logkeeping.Consumer{
 		Log: s.stores.log, Topics: s.stores.topics, Store: s.stores.entries, Now: s.opt.Now, Logger: s.log, Topic: topic, Spec: s.stores.spec,
 		Batch: c.Consumer.Batch, BatchWait: c.Consumer.BatchWait, SkipGaps: c.Consumer.OnGap == "skip",
 		DeadLetterAlarm: int64(c.DeadLetterAlarm), RetentionYears: c.RetentionYears,
-		Leases: leases, Instance: s.holder, Lease: c.Consumer.Lease,
+		Leases: s.leases(), Instance: s.holder, Lease: c.Consumer.Lease,
 	}
 }
 
@@ -192,6 +191,9 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	}
 	if s.cfg.runsAny(RoleMinLogCleanup) {
 		healthAt(cleanupRoot)
+	}
+	if s.cfg.runsAny(RoleStamdata) {
+		healthAt(personRoot)
 	}
 	for _, m := range mounts {
 		own := *deps

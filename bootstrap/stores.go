@@ -33,8 +33,46 @@ type stores struct {
 	grants    ports.GrantStore
 	session   ports.SessionStore
 	events    ports.SecurityEvents
-	ping      func(context.Context) error
-	close     func() error
+	persons
+	ping  func(context.Context) error
+	close func() error
+}
+
+// persons are the stores of registrations, registers and what is told of them.
+type persons struct {
+	ledger         ports.NumberLedger
+	registrations  ports.PersonStore
+	oids           ports.OIDTable
+	roles          ports.ECPRRoles
+	loader         ports.StamdataLoader
+	register       ports.CPRRegister
+	authorisations ports.Authorisations
+	orgUnits       ports.OrgUnits
+	copies         ports.CopyRegister
+	exports        ports.ExportState
+	outbox         ports.Outbox
+}
+
+// personDB is a database that has them.
+type personDB interface {
+	Ledger() ports.NumberLedger
+	Persons() ports.PersonStore
+	OIDs() ports.OIDTable
+	ECPRRoles() ports.ECPRRoles
+	Stamdata() ports.StamdataLoader
+	Register() ports.CPRRegister
+	Authorisations() ports.Authorisations
+	OrgUnits() ports.OrgUnits
+	CopyRegister() ports.CopyRegister
+	ExportState() ports.ExportState
+	Outbox() ports.Outbox
+}
+
+func personsOf(db personDB) persons {
+	return persons{
+		ledger: db.Ledger(), registrations: db.Persons(), oids: db.OIDs(), roles: db.ECPRRoles(), loader: db.Stamdata(), register: db.Register(),
+		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
+	}
 }
 
 type opener func(ctx context.Context, c *Config, now func() time.Time, log *slog.Logger) (stores, error)
@@ -67,7 +105,7 @@ func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Log
 		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), months: db.LogMonths(),
 		leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
-		ping: db.Ping, close: db.Close,
+		persons: personsOf(db), ping: db.Ping, close: db.Close,
 	}, nil
 }
 
@@ -80,7 +118,7 @@ func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logg
 	return stores{
 		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
-		ping: func(context.Context) error { return nil }, close: func() error { return nil },
+		persons: personsOf(db), ping: func(context.Context) error { return nil }, close: func() error { return nil },
 	}, nil
 }
 

@@ -22,6 +22,8 @@ const callTimeout = time.Minute
 
 type callCommand struct {
 	MinLog callMinLog `cmd:"" name:"minlog" help:"MinLog2: who looked at whose health data."`
+	ECPR   callECPR   `cmd:"" name:"ecpr" help:"National eCPR: replacement numbers for persons without a CPR number."`
+	CPR    callCPR    `cmd:"" name:"cpr" help:"Det Gode CPR Opslag: look a citizen up."`
 }
 
 type callMinLog struct {

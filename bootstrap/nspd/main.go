@@ -13,13 +13,15 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // commands are what can be asked of nspd.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server: registration, lookups, and in development the test token service."`
-	Demo    demoCommand    `cmd:"" help:"Show one national service end to end, on a free port and in a temporary folder."`
-	Call    callCommand    `cmd:"" help:"Call an operation as a sample person of the test federation."`
-	Config  configCommand  `cmd:"" help:"Print or check the configuration."`
-	Migrate migrateCommand `cmd:"" help:"Bring the store's schema up to date."`
-	Copy    copyCommand    `cmd:"" help:"Copy a store to a database of another kind."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Run the server: registration, lookups, and in development the test token service."`
+	Demo     demoCommand     `cmd:"" help:"Show one national service end to end, on a free port and in a temporary folder."`
+	Call     callCommand     `cmd:"" help:"Call an operation as a sample person of the test federation."`
+	Config   configCommand   `cmd:"" help:"Print or check the configuration."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the store's schema up to date."`
+	Copy     copyCommand     `cmd:"" help:"Copy a store to a database of another kind."`
+	Stamdata stamdataCommand `cmd:"" help:"Load and write the reference registers."`
+	Outbox   outboxCommand   `cmd:"" help:"Look after the notices to other services that were refused."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // exitUsage is for a command line that cannot be understood.

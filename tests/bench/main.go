@@ -35,6 +35,9 @@ func benches() []bench {
 		{"registration", registration},
 		{"consumer", consumer},
 		{"front", front},
+		{"stamdata-import", stamdataImport},
+		{"ecpr-allocation", allocation},
+		{"ecpr-read", registered},
 	}
 }
 

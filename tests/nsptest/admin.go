@@ -102,3 +102,13 @@ func (s *Server) ServiceKey(t testing.TB) [32]byte {
 func PEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
+
+// Session opens a session of the JSON API with the actor's card.
+func (a Actor) Session(t testing.TB) Client {
+	t.Helper()
+	answer := a.server.Post(t, "/api/security/v1/sessions", a.Message(NewMessageID(), OperationBody))
+	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
+	var opened struct{ Token string }
+	require.NoError(t, json.Unmarshal(answer.Body, &opened))
+	return Client{a.server, opened.Token}
+}

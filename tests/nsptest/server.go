@@ -53,7 +53,9 @@ type Options struct {
 	Replies    func(ports.ReplyStore) ports.ReplyStore
 	Seen       func(ports.SeenStore) ports.SeenStore
 	Services   func(soap.Profile) []bootstrap.Mount
-	Stdout     io.Writer // nil = nobody reads it
+	Register   func(ports.CPRRegister) ports.CPRRegister
+	Notifier   ports.Notifier // nil = there is no notification service
+	Stdout     io.Writer      // nil = nobody reads it
 }
 
 // Server is a running server with its own data directory.
@@ -140,6 +142,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{
 			Now: s.Clock.Now, Reload: reload, Stdout: o.Stdout, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
 			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
+			WrapRegister: o.Register, Notifier: o.Notifier,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
 				if o.MessageLog != nil {

@@ -168,3 +168,8 @@ func Body(entries []Entry) []byte {
 	w.End()
 	return w.Bytes()
 }
+
+// Call sends body to a path, as the operation that action names. An error that wraps a *soap.Fault is the server's answer.
+func (c *Client) Call(ctx context.Context, path, action string, body []byte) (*soap.Response, error) {
+	return c.call(ctx, path, action, c.Message(uuid.NewString(), body))
+}
