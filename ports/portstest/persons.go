@@ -271,16 +271,18 @@ func stamdataAliases(t *testing.T, open OpenRegisters) {
 	r := registersOf(t, open)
 	r.load(0, "cpr-person.csv", "cpr;status;gaeldendeCPR\n"+replaced+";60;"+man+"\n"+ward+";60;"+replaced+"\n"+secretary+";60;"+man+"\n"+man+";01;\n"+
 		boy+";60;"+girl+"\n"+girl+";60;"+boy+"\n"+mother+";01;\n")
+	ids := 0
+	newID := func() string { ids++; return uuid(ids) }
 	link := func(number, digits string) {
 		n, err := ecpr.ParseNumber(number)
 		require.NoError(t, err)
 		valid := validity.Period{From: noon}
-		act := ecpr.Act{ID: "act-" + number, At: noon}
-		id := func(oid, value string, i string) ecpr.Version {
-			return ecpr.Version{PID: ecpr.PID(number + i), Element: ecpr.Identifier{OID: oid, Value: value}, Valid: valid, Opened: act.ID}
+		act := ecpr.Act{ID: newID(), At: noon}
+		id := func(oid, value string) ecpr.Version {
+			return ecpr.Version{PID: ecpr.PID(newID()), Element: ecpr.Identifier{OID: oid, Value: value}, Valid: valid, Opened: act.ID}
 		}
-		require.NoError(t, r.one().Persons().Create(r.ctx, ecpr.Person{ID: ecpr.PersonID("id-" + number), Number: n, Changed: noon,
-			Versions: []ecpr.Version{id(ecpr.XECPROID, number, "x"), id(ecpr.CPROID, digits, "c")}}, act))
+		require.NoError(t, r.one().Persons().Create(r.ctx, ecpr.Person{ID: ecpr.PersonID(newID()), Number: n, Changed: noon,
+			Versions: []ecpr.Version{id(ecpr.XECPROID, number), id(ecpr.CPROID, digits)}}, act))
 	}
 	link("1308781QT7", man)
 	link("0203267ZK4", ward)

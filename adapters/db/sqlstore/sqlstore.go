@@ -138,6 +138,9 @@ func (db *DB) Stamdata() ports.StamdataLoader { return stamdataLoader{db} }
 // Register returns the registers of persons.
 func (db *DB) Register() ports.CPRRegister { return db.cprRegister() }
 
+// Aliases returns which numbers are one person's.
+func (db *DB) Aliases() ports.Aliases { return aliases{db} }
+
 // Authorisations returns the register of authorisations.
 func (db *DB) Authorisations() ports.Authorisations {
 	return authorisations{db, registerNamed(stamdata.Authorisations)}

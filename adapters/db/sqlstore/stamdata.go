@@ -286,9 +286,12 @@ func (l *loading) bringUp(t *tx) error {
 		}
 		l.report.Changed = int(n)
 	}
-	inserted, err := t.exec(t.ctx, "INSERT INTO "+into.name+" ("+registerColumns+", "+into.list("")+") SELECT ? + row_number() OVER (ORDER BY "+into.key("s.")+
-		"), ?, ?, NULL, "+into.list("s.")+" FROM "+stage+" AS s LEFT JOIN "+into.name+" AS o ON "+into.sameKey()+" AND o.valid_to IS NULL WHERE o.pid IS NULL",
-		pid, modified, l.at.UnixMicro())
+	fresh := " FROM " + stage + " AS s"
+	if current > 0 {
+		fresh += " LEFT JOIN " + into.name + " AS o ON " + into.sameKey() + " AND o.valid_to IS NULL WHERE o.pid IS NULL"
+	}
+	inserted, err := t.exec(t.ctx, "INSERT INTO "+into.name+" ("+registerColumns+", "+into.list("")+") SELECT ? + row_number() OVER (), ?, ?, NULL, "+
+		into.list("s.")+fresh, pid, modified, l.at.UnixMicro())
 	l.report.At, l.report.Rows = l.at, l.rows
 	l.report.Added, l.report.Unchanged = int(inserted)-l.report.Changed, l.rows-int(inserted)
 	return err

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/org"
 	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/domain/stamdata"
@@ -243,6 +245,57 @@ func (s cprRegister) Deceased(ctx context.Context, since time.Time, after cpr.Nu
 		return nil, fmt.Errorf("find the deceased: %w", translate(err))
 	}
 	return found, nil
+}
+
+// aliases tells which numbers are one person's.
+type aliases struct{ db *DB }
+
+var _ ports.Aliases = aliases{}
+
+const (
+	// findAliases finds the numbers that a number replaced, the one that replaced it, and the registration that has it.
+	findAliases = "SELECT 0, cpr FROM cpr_person WHERE gaeldende_cpr = ? AND gaeldende_cpr <> '' AND valid_to IS NULL " +
+		"UNION ALL SELECT 0, gaeldende_cpr FROM cpr_person WHERE cpr = ? AND gaeldende_cpr <> '' AND valid_to IS NULL " +
+		"UNION ALL SELECT 1, p.number FROM ecpr_version AS v JOIN ecpr_person AS p ON p.id = v.person_id " +
+		"WHERE v.oid = '" + ecpr.CPROID + "' AND v.value = ? AND v.kind = 'identifier' AND v.valid_to IS NULL"
+
+	// mostAliases is how many numbers a person can have: a register that says more is broken.
+	mostAliases = 1000
+)
+
+// Of has one statement for each number, which is one for nearly everybody.
+func (s aliases) Of(ctx context.Context, n cpr.Number) (numbers []cpr.Number, linked []ecpr.Number, err error) {
+	numbers = []cpr.Number{n}
+	for i := 0; i < len(numbers); i++ {
+		digits := numbers[i].Digits()
+		err := s.db.read(ctx).query(ctx, func(rows *sql.Rows) error {
+			var isLinked bool
+			var text string
+			if err := rows.Scan(&isLinked, &text); err != nil {
+				return err
+			}
+			if isLinked {
+				x, err := ecpr.ParseNumber(text)
+				linked = append(linked, x)
+				return err
+			}
+			other, err := cpr.Parse(text)
+			switch {
+			case err != nil || slices.Contains(numbers, other):
+				return err
+			case len(numbers) == mostAliases:
+				return errors.New("one person has too many numbers")
+			}
+			numbers = append(numbers, other)
+			return nil
+		}, findAliases, digits, digits, digits)
+		if err != nil {
+			return nil, nil, fmt.Errorf("find the numbers of a person: %w", translate(err))
+		}
+	}
+	slices.SortFunc(numbers[1:], func(a, b cpr.Number) int { return strings.Compare(a.Digits(), b.Digits()) })
+	slices.SortFunc(linked, func(a, b ecpr.Number) int { return strings.Compare(a.Text(), b.Text()) })
+	return numbers, slices.Compact(linked), nil
 }
 
 // authorisations reads the register of authorisations.
