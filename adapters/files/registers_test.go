@@ -236,7 +236,9 @@ func TestNames(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, names)
 	require.NoError(t, os.Mkdir(folder.Dir, 0o700))
-	for _, name := range []string{"yder.csv", "cpr-person.delta.csv", "nosuch.csv", "cpr-person.csv", "README", ".yder.csv.1.tmp", ".hidden.csv", "sor-enhed.delta.csv"} {
+	for _, name := range []string{
+		"yder.csv", "cpr-person.delta.csv", "nosuch.csv", "cpr-person.csv", "README", ".yder.csv.1.tmp", ".hidden.csv", "sor-enhed.delta.csv",
+	} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder.Dir, name), nil, 0o600))
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(folder.Dir, "sikrede.csv"), 0o700))
