@@ -105,9 +105,9 @@ func (a *Administration) administers(ctx context.Context, caller identity.Caller
 	return hasRole(ctx, a.Roles, caller, ecpr.WebAdministrator)
 }
 
-// hasRole is ErrNotAuthorised unless the caller, a person at work, has the role in its organisation.
+// hasRole is ErrNotAuthorised unless the caller, a person at work by its own credential, has the role in its organisation.
 func hasRole(ctx context.Context, roles ports.ECPRRoles, caller identity.Caller, role ecpr.Role) error {
-	if caller.Kind != identity.Professional || caller.CPR == (cpr.Number{}) || caller.Org.CVR == "" {
+	if caller.Kind != identity.Professional || caller.Vouched || caller.CPR == (cpr.Number{}) || caller.Org.CVR == "" {
 		return ErrNotAuthorised
 	}
 	has, err := roles.Has(ctx, caller.Org.CVR, caller.CPR, role)

@@ -19,11 +19,12 @@ func TestMerge(t *testing.T) {
 	t.Run("PC-32 nobody but a coordinator", func(t *testing.T) {
 		h := newHouse(t)
 		a, b := h.person(t), h.person(t)
-		elsewhere, system, citizen := user(doctor), user(doctor), user(doctor)
+		elsewhere, system, citizen, vouched := user(doctor), user(doctor), user(doctor), user(doctor)
 		elsewhere.Org.CVR = "99999903"
 		system.Kind, citizen.Kind = identity.System, identity.Citizen
+		vouched.Vouched = true
 		h.coordinator(t, doctor)
-		for _, caller := range []identity.Caller{user(secretary), elsewhere, system, citizen, {}, {Kind: identity.Professional}} {
+		for _, caller := range []identity.Caller{user(secretary), elsewhere, system, citizen, vouched, {}, {Kind: identity.Professional}} {
 			_, err := h.Merge(t.Context(), caller, actor(), key(a), key(b))
 			require.Equal(t, issuing.ErrNotAuthorised, err)
 			_, err = h.MergeByID(t.Context(), caller, actor(), a.ID, b.ID)

@@ -86,7 +86,7 @@ func (r *Registry) update(ctx context.Context, caller identity.Caller, s Submiss
 		if p, err = r.survivor(ctx, p); err != nil {
 			return ecpr.Person{}, err
 		}
-		revision = nil // of the one that is no more
+		r.Trail.Note(ctx, audit.ECPR, audit.UpdatePerson, audit.PersonID.Is(p.Number.Text()))
 	}
 	return ecpr.Person{}, err
 }
@@ -120,10 +120,10 @@ func (r *Registry) change(ctx context.Context, p ecpr.Person, table ecpr.Table, 
 	var next ecpr.Person
 	err = r.Persons.Update(ctx, act, []ecpr.PersonID{p.ID}, func(now []ecpr.Person) ([]ecpr.Person, []notice.Notice, error) {
 		switch {
-		case now[0].MergedTo != "":
-			return nil, nil, errMoved
 		case revision != nil && now[0].Revision != *revision:
 			return nil, nil, ErrStale
+		case now[0].MergedTo != "":
+			return nil, nil, errMoved
 		}
 		var err error
 		if next, changed, err = now[0].Apply(edits, table, act, r.newPID); err != nil {

@@ -64,6 +64,7 @@ func (w *writing) remember(v Version) {
 		v.Valid.To = w.at
 	}
 	w.Versions = append(w.Versions, v)
+	w.changed = append(w.changed, v.Element.Kind())
 }
 
 // TakenOver tells whether the version is history of a registration that was merged into this one by an act at an instant.

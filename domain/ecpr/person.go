@@ -21,16 +21,6 @@ func (p Person) Active(t time.Time) []Version {
 	})
 }
 
-// Since is when the registration began: the first ValidFrom of what was said of the person.
-func (p Person) Since() (since time.Time) {
-	for _, v := range p.Versions {
-		if since.IsZero() || v.Valid.From.Before(since) {
-			since = v.Valid.From
-		}
-	}
-	return since
-}
-
 // NewPerson returns a registration of number n with what edits add (EC-10..EC-20). Without gender it is unknown. A CPR number is linked later,
 // since none is looked up here. The error is a [Problem]. n may be empty to see whether the edits would do: the person then has no X-eCPR.
 func NewPerson(id PersonID, n Number, edits []Edit, t Table, act Act, newPID func() PID) (Person, error) {
