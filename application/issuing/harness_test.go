@@ -116,6 +116,11 @@ func (h *house) newID() (id string) {
 	return id
 }
 
+// meanwhile has f done in the next update, when it has read the registration and before it writes.
+func (h *house) meanwhile(f func()) {
+	h.onID = func() { h.onID = f } // the first id is the act's, the second that of a version
+}
+
 func (h *house) drawn(n int) (i int, err error) {
 	var first func()
 	h.locked(func() { first, h.onDraw = h.onDraw, nil })
