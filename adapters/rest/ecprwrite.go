@@ -100,18 +100,24 @@ func (w *writing) list(kind ecpr.Kind, of func(*ecpr.Edit) (members, element)) o
 	}
 }
 
+// finish makes the edits of what was read.
+func (w *writing) finish() error {
+	for _, of := range w.edits {
+		edit, err := of()
+		if err != nil {
+			return err
+		}
+		w.Edits = append(w.Edits, edit)
+	}
+	return nil
+}
+
 // submitted reads the body of a write.
 func (x *exchange) submitted() (issuing.Submission, error) {
 	var w writing
 	if err := x.ask(w.members()); err != nil {
-		return w.Submission, err
+		return issuing.Submission{}, err
 	}
-	for _, finish := range w.edits {
-		edit, err := finish()
-		if err != nil {
-			return w.Submission, err
-		}
-		w.Edits = append(w.Edits, edit)
-	}
-	return w.Submission, nil
+	err := w.finish()
+	return w.Submission, err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,6 +36,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/enquiring"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/application/issuing"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/scheduling"
@@ -129,7 +131,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 
 	log := slog.New(slog.NewJSONHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	trail := admitting.Trail{}
-	gate := &admitting.Gate{Audit: h.audit, Units: h.db.Units(), Grants: h.grants.Has, Seen: h.db.Seen(), Now: now, Log: log}
+	gate := &admitting.Gate{Audit: h.audit, Units: h.db.Units(), Grants: h.grants.Has, Replies: h.db.Replies(), Seen: h.db.Seen(), Now: now, Log: log}
 	issuer := &federating.TestIssuer{TokenService: &federating.TokenService{
 		Certificates: &authtrust.Holders{Source: h.trust}, People: people, Relations: custody{}, Trail: trail, Now: now, NewID: newID,
 		Issuer: devfed.STSIssuer, Audiences: []string{audience, "https://fsk"},
@@ -170,7 +172,15 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Cleaning:    &logkeeping.Cleaning{Runner: h.runner, Trail: trail},
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
-		Now:         now, Log: log,
+		ECPR: &rest.ECPR{
+			Registry: &issuing.Registry{
+				Ledger: h.db.Ledger(), Persons: h.db.Persons(), OIDTable: h.db.OIDs(), Roles: h.db.ECPRRoles(), Citizens: h.db.Register(),
+				Authorisations: h.db.Authorisations(), Trail: trail, Now: now, NewID: newID, Draw: func(n int) (int, error) { return rand.IntN(n), nil },
+				Logger: log,
+			},
+			Administration: &issuing.Administration{Roles: h.db.ECPRRoles(), OIDTable: h.db.OIDs(), Trail: trail, NewID: newID},
+		},
+		Now: now, Log: log,
 		Refused: func(r audit.Refusal) {
 			h.refused = append(h.refused, r)
 			if err := h.db.SecurityEvents().Record(t.Context(), h.now.Add(time.Hour), r); err != nil {

@@ -71,7 +71,7 @@ func TestDescription(t *testing.T) {
 			}
 			paths++
 			require.Contains(t, documented, path)
-			a := h.call(t, http.MethodPatch, strings.ReplaceAll(path, "{id}", "x"), "{}")
+			a := h.call(t, echo.REPORT, strings.ReplaceAll(path, "{id}", "x"), "{}")
 			allowed := strings.Split(a.Header().Get("Allow"), ", ")
 			slices.Sort(allowed)
 			var methods []string
