@@ -98,6 +98,7 @@ func (a *api) endpoints() []endpoint {
 		all = append(all, endpoint{method: http.MethodGet, path: pathConsumer, operation: "ReadConsumer", policy: administrators, serve: a.readConsumer})
 	}
 	all = append(all, a.outboxEndpoints(administrators)...)
+	all = append(all, a.registerEndpoints(administrators)...)
 	all = append(all, a.ecprEndpoints()...)
 	if a.Development == nil {
 		return all

@@ -39,6 +39,7 @@ import (
 	"github.com/opennsp/nsp/application/issuing"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/relaying"
+	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
@@ -170,6 +171,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 			Issuer: &stsws.TestIssuer{Issuer: issuer, Signer: signer},
 		},
 		Cleaning:    &logkeeping.Cleaning{Runner: h.runner, Trail: trail},
+		Registers:   &replicating.Operation{Loader: h.db.Stamdata(), Runner: h.runner, State: h.db.ExportState(), Trail: trail},
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		ECPR: &rest.ECPR{

@@ -20,6 +20,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/relaying"
+	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/application/securing"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
@@ -47,6 +48,7 @@ type Deps struct {
 	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
 	ECPR           *ECPR                   // nil where this server has no registrations
 	Outbox         *relaying.Operating     // nil where this server has no outbox
+	Registers      *replicating.Operation  // nil where this server has no registers
 
 	Now            func() time.Time
 	Log            *slog.Logger

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/opennsp/nsp/application/loading"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/fault"
@@ -60,11 +61,10 @@ func lastRun(ctx context.Context, runs ports.JobRuns, name string) (job.Run, err
 
 // Operation shows administrators how registers were loaded and exported, and has them loaded. It is safe for concurrent use.
 type Operation struct {
-	Loads   func(ctx context.Context, n int) ([]stamdata.LoadReport, error) // of ports.StamdataLoader
-	Runner  *scheduling.Runner                                              // which has the jobs, where this process does them
-	LoadJob string                                                          // what loads registers
-	State   ports.ExportState
-	Trail   ports.Trail
+	Loader ports.StamdataLoader
+	Runner *scheduling.Runner // which has the jobs, where this process does them
+	State  ports.ExportState
+	Trail  ports.Trail
 }
 
 // shownLoads is how many loads are shown.
@@ -85,16 +85,16 @@ func (o *Operation) administers(ctx context.Context, where audit.Context, caller
 	return nil
 }
 
-// Imports returns the latest loads of registers, newest first, and the latest run of the job that does them; a run without name if there is none.
+// Imports returns the latest loads of registers, newest first, and the latest run of the job that does them, never begun if there is none.
 func (o *Operation) Imports(ctx context.Context, caller identity.Caller) ([]stamdata.LoadReport, job.Run, error) {
 	if err := o.administers(ctx, audit.ListImports, caller); err != nil {
 		return nil, job.Run{}, err
 	}
-	loads, err := o.Loads(ctx, shownLoads)
+	loads, err := o.Loader.Loads(ctx, shownLoads)
 	if err != nil {
 		return nil, job.Run{}, fmt.Errorf("read loads: %w", err)
 	}
-	run, err := lastRun(ctx, o.Runner.Runs, o.LoadJob)
+	run, err := lastRun(ctx, o.Runner.Runs, loading.Job)
 	if err != nil {
 		return nil, job.Run{}, err
 	}
@@ -107,7 +107,7 @@ func (o *Operation) Import(ctx context.Context, caller identity.Caller) error {
 	if err := o.administers(ctx, audit.StamdataImport, caller); err != nil {
 		return err
 	}
-	return o.Runner.Trigger(ctx, o.LoadJob)
+	return o.Runner.Trigger(ctx, loading.Job)
 }
 
 // Transfer is how far exports, or imports of them, have come.

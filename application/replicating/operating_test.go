@@ -13,6 +13,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/loading"
 	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
@@ -22,6 +23,7 @@ import (
 	"github.com/opennsp/nsp/domain/job"
 	"github.com/opennsp/nsp/domain/stamdata"
 	"github.com/opennsp/nsp/domain/validity"
+	"github.com/opennsp/nsp/ports"
 )
 
 // runnerOf is a process that runs jobs on the stores of b.
@@ -135,16 +137,21 @@ func TestHistory(t *testing.T) {
 	assert.Equal(t, replicating.LastExport{Number: 1, At: noon.Add(2 * time.Hour), Failed: true}, last())
 }
 
+// loads tells of loads that never were.
+type loads struct {
+	ports.StamdataLoader
+	reports []stamdata.LoadReport
+}
+
+func (l loads) Loads(_ context.Context, n int) ([]stamdata.LoadReport, error) {
+	return l.reports[:min(n, len(l.reports))], nil
+}
+
 func TestOperation(t *testing.T) {
 	b := newExportBench()
-	const load = "stamdata-import"
 	reports := []stamdata.LoadReport{{File: "cpr-person.csv"}}
 	o := replicating.Operation{
-		Loads: func(_ context.Context, n int) ([]stamdata.LoadReport, error) {
-			assert.Equal(t, 100, n)
-			return reports, nil
-		},
-		Runner: runnerOf(b, "a", &memory.AuditLog{}), LoadJob: load, State: b.db.ExportState(), Trail: admitting.Trail{},
+		Loader: loads{StamdataLoader: b.db.Stamdata(), reports: reports}, Runner: runnerOf(b, "a", &memory.AuditLog{}), State: b.db.ExportState(), Trail: admitting.Trail{},
 	}
 	administrator := identity.Caller{Kind: identity.Operator, Administrator: true}
 	// call returns what a use case says in the audit log.
@@ -173,10 +180,10 @@ func TestOperation(t *testing.T) {
 			loads, run, err := o.Imports(ctx, administrator)
 			require.NoError(t, err)
 			assert.Equal(t, reports, loads)
-			assert.Equal(t, job.Run{Name: load}, run)
+			assert.Equal(t, job.Run{Name: loading.Job}, run)
 		})
 		assert.Equal(t, []audit.Information{audit.User.Is("operator"), audit.Result.Is("1")}, notes[0].Contexts[0].Information)
-		want := job.Run{Name: load, StartedAt: noon, FinishedAt: noon, OK: true, Detail: "{}"}
+		want := job.Run{Name: loading.Job, StartedAt: noon, FinishedAt: noon, OK: true, Detail: "{}"}
 		require.NoError(t, b.db.JobRuns().Keep(t.Context(), want))
 		_, run, err := o.Imports(t.Context(), administrator)
 		require.NoError(t, err)

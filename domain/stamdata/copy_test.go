@@ -99,6 +99,23 @@ func TestViews(t *testing.T) {
 	}
 }
 
+func TestCPRViewsHaveTheirColumns(t *testing.T) {
+	copied := 0
+	for _, r := range stamdata.Registers() {
+		v, ok := stamdata.CPRViewOf(r.Name)
+		if !ok {
+			continue
+		}
+		copied++
+		var names []string
+		for _, f := range stamdata.CPRView(r, make(stamdata.Row, len(r.Columns)), time.Unix(1, 0), time.Time{}).Fields {
+			names = append(names, f.Name)
+		}
+		assert.Equal(t, v.Columns(), names)
+	}
+	assert.Equal(t, 4, copied)
+}
+
 func TestCheckCopies(t *testing.T) {
 	v := stamdata.ECPRView("person")
 	row := func(names ...string) stamdata.CopyRow {

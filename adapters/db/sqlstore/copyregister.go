@@ -74,6 +74,9 @@ func (s copyRegister) Page(ctx context.Context, v stamdata.View, after stamdata.
 	if columns == nil || limit <= 0 {
 		return nil, ctx.Err()
 	}
+	if !v.OfECPR() {
+		return s.db.cprPage(ctx, v, after, limit)
+	}
 	page = make([]stamdata.CopyRow, 0, min(limit, maxPage))
 	fields := make([]stamdata.Field, 0, min(limit, maxPage)*len(columns)) // of all rows
 	err = s.db.read(ctx).query(ctx, func(rows *sql.Rows) error {
