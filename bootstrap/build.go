@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/enquiring"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/messagelog"
 )
@@ -225,6 +227,10 @@ func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
 		if s.cfg.runsAny(RoleECPR) {
 			rest.MountECPR(e, api)
 		}
+	}
+	if s.cfg.runsAny(RoleECPR) {
+		history := rest.ExportHistory(&replicating.History{State: s.stores.exports, Runs: s.stores.runs}, s.log)
+		e.Match([]string{http.MethodGet, http.MethodHead}, rest.PathExportHistory, echo.WrapHandler(history))
 	}
 	if s.cfg.runsAny(RoleStamdata) {
 		rest.MountPersonInformation(e, api, &enquiring.PersonInformation{

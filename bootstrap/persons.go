@@ -120,6 +120,16 @@ func (s *server) ecprAPI() *rest.ECPR {
 	}}
 }
 
+// registerAPI is what the JSON API does with registers; nil where this process has none.
+func (s *server) registerAPI() *replicating.Operation {
+	if !s.cfg.runsAny(RoleStamdata) {
+		return nil
+	}
+	return &replicating.Operation{
+		Loader: s.stores.loader, Runner: s.runner, State: s.stores.exports, Trail: admitting.Trail{},
+	}
+}
+
 // draw returns a number below n that nobody can foresee.
 func draw(n int) (int, error) {
 	drawn, err := rand.Int(rand.Reader, big.NewInt(int64(n)))

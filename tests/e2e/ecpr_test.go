@@ -373,7 +373,7 @@ func TestECPRUpdate(t *testing.T) {
 		})
 		t.Run("PC-23 one passport, one person", func(t *testing.T) {
 			first, second := a.create(t, id(passport, "DK 123456")), a.create(t, "")
-			a.refused(t, "ecpr_value_exists", "Værdien findes i forvejen [dk123456]("+passport+")", a.call(t, updating(second.number(), id(passport, "dk123456"))))
+			a.refused(t, "ecpr_value_exists", "Værdien findes i forvejen [DK123456]("+passport+")", a.call(t, updating(second.number(), id(passport, "dk123456"))))
 			a.refused(t, "ecpr_value_exists", "", a.call(t, creating(id(passport, "DK123456"))))
 			tick()
 			update(t, first.number(), "<Identifier><PID>"+first.Identifiers[slices.IndexFunc(first.Identifiers, func(e element) bool { return e.OID == passport })].PID+"</PID></Identifier>")

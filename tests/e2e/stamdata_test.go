@@ -15,6 +15,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/soap/scesws"
 	"github.com/opennsp/nsp/adapters/soap/skrsws"
+	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/tests/nsptest"
 )
 
@@ -82,57 +83,76 @@ func TestCPRLookup(t *testing.T) {
 	})
 }
 
+// asked is the answer about a person over REST.
+func asked(t testing.TB, client nsptest.Client, path string, want int) map[string]any {
+	t.Helper()
+	var body map[string]any
+	answer := client.Do(t, http.MethodGet, "/stamdata-personinformation/v1/person/"+path, nil, &body)
+	require.Equal(t, want, answer.StatusCode, "status")
+	return body
+}
+
 // TestPersonInformation asks over REST.
 func TestPersonInformation(t *testing.T) {
 	onEveryStore(t, nsptest.Options{}, func(t *testing.T, s *nsptest.Server) {
 		client := s.System("99999901").Session(t)
-		get := func(t *testing.T, path string, want int) map[string]any {
-			t.Helper()
-			var body map[string]any
-			answer := client.Do(t, http.MethodGet, "/stamdata-personinformation/v1/person/"+path, nil, &body)
-			require.Equal(t, want, answer.StatusCode, "status")
-			return body
-		}
-		t.Run("PC-45 custody ends on the 18th birthday, and never turns round", func(t *testing.T) {
-			children := func(number string) (found []string) {
-				list, _ := get(t, number+"/custody", http.StatusOK)["parentalCustody"].([]any)
-				for _, c := range list {
-					found = append(found, c.(map[string]any)["relationCpr"].(string))
-				}
-				return found
-			}
-			assert.Contains(t, children(doctorCPR), bo)
-			assert.NotContains(t, children(bo), doctorCPR)
-			s.Clock.Set(time.Date(2024, 11, 29, 22, 59, 59, 0, time.UTC)) // the last second of the day before, in Copenhagen
-			assert.Contains(t, children(doctorCPR), almostAdult)
-			s.Clock.Set(time.Date(2024, 11, 29, 23, 0, 0, 0, time.UTC))
-			assert.NotContains(t, children(doctorCPR), almostAdult)
-			s.Clock.Set(nsptest.Start0)
-		})
-		t.Run("PC-46 born on 29 February", func(t *testing.T) {
-			s.Clock.Set(time.Date(2025, 2, 28, 12, 0, 0, 0, time.UTC))
-			assert.EqualValues(t, 20, get(t, leaper+"/age", http.StatusOK)["age"])
-			s.Clock.Set(time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC))
-			assert.EqualValues(t, 21, get(t, leaper+"/age", http.StatusOK)["age"])
-			s.Clock.Set(nsptest.Start0)
-		})
 		t.Run("PC-47 guardianship", func(t *testing.T) {
-			wards, _ := get(t, adult+"/custody", http.StatusOK)["wardCustody"].([]any)
+			wards, _ := asked(t, client, adult+"/custody", http.StatusOK)["wardCustody"].([]any)
 			require.Len(t, wards, 1)
 			assert.Equal(t, ward, wards[0].(map[string]any)["relationCpr"])
 		})
-		t.Run("status, and who is not there", func(t *testing.T) {
-			assert.Equal(t, "01", get(t, bo+"/status", http.StatusOK)["status"])
-			assert.Equal(t, "80", get(t, emigrated+"/status", http.StatusOK)["status"])
-			assert.Empty(t, get(t, absent, http.StatusNotFound))
-			assert.Empty(t, get(t, protected+"/name", http.StatusNotFound))
+		t.Run("PC-48 status, and who is active", func(t *testing.T) {
+			for number, status := range map[string]string{bo: "01", emigrated: "80", dead: "90", changedNumber: "60", annulled: "30", "1606752533": "20"} {
+				assert.Equal(t, status, asked(t, client, number+"/status", http.StatusOK)["status"])
+				assert.Equal(t, status == "01" || status == "20", asked(t, client, number+"/active", http.StatusOK)["active"], status)
+			}
+			assert.Empty(t, asked(t, client, absent, http.StatusNotFound))
+			assert.Empty(t, asked(t, client, protected+"/name", http.StatusNotFound))
 		})
 		s.Stop()
-		for _, number := range []string{bo, doctorCPR, protected, absent} {
+		for _, number := range []string{bo, doctorCPR, protected, absent, adult} {
 			assert.NotContains(t, s.AccessLog(t), number, "no number in the access log")
 			assert.NotContains(t, s.Logs(), number, "no number in the log")
 		}
 	})
+}
+
+// TestBirthdays asks about persons around their birthdays.
+func TestBirthdays(t *testing.T) {
+	lastSecond := time.Date(2024, 11, 29, 22, 59, 59, 0, time.UTC) // of the day before the birthday, in Copenhagen
+	made := t.TempDir()
+	_, err := devfed.Ensure(filepath.Join(made, "federation"), lastSecond.AddDate(0, 0, -1))
+	require.NoError(t, err)
+	for _, store := range []string{"memory", "sqlite", "postgres"} {
+		t.Run(store, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS(made)))
+			s := nsptest.StartIn(t, dir, nsptest.Options{Store: store, Now: lastSecond})
+			t.Run("PC-45 custody ends on the 18th birthday, and never turns round", func(t *testing.T) {
+				client := s.System("99999901").Session(t)
+				children := func(number string) (found []string) {
+					list, _ := asked(t, client, number+"/custody", http.StatusOK)["parentalCustody"].([]any)
+					for _, c := range list {
+						found = append(found, c.(map[string]any)["relationCpr"].(string))
+					}
+					return found
+				}
+				assert.Contains(t, children(doctorCPR), bo)
+				assert.NotContains(t, children(bo), doctorCPR)
+				assert.Contains(t, children(doctorCPR), almostAdult)
+				s.Clock.Advance(time.Second)
+				assert.NotContains(t, children(doctorCPR), almostAdult)
+			})
+			t.Run("PC-46 born on 29 February", func(t *testing.T) {
+				for day, age := range map[string]float64{"2025-02-28": 20, "2025-03-01": 21} {
+					noon, err := time.Parse(time.RFC3339, day+"T12:00:00Z")
+					require.NoError(t, err)
+					s.Clock.Set(noon)
+					assert.Equal(t, age, asked(t, s.System("99999901").Session(t), leaper+"/age", http.StatusOK)["age"], day)
+				}
+			})
+		})
+	}
 }
 
 // copied is one page of a copy.
@@ -234,16 +254,19 @@ func TestReplication(t *testing.T) {
 			a := newECPR(t, s)
 			r := a.create(t, name("Eksport", "Else"))
 			other := a.create(t, name("Anden", "Anders"))
-			exported(t, s, 1)
-			names := all(t, system, "ecpr2registeret", "name", 2000)
-			require.Len(t, names, 2)
+			var names []row
+			anHourLater(t, func() bool {
+				names = all(t, system, "ecpr2registeret", "name", 2000)
+				return len(names) == 2
+			}, s)
 			assert.Equal(t, "2999-12-31T00:00:00.000Z", names[0].column("ValidTo"))
 			_, offset := replicate(t, system, "ecpr2registeret", "name", "0", 2000)
 			s.Clock.Advance(time.Second)
 			person(t, a.call(t, updating(r.number(), "<Name><PID>"+r.Names[0].PID+"</PID><FamilyName>Eksportsen</FamilyName></Name>")))
-			exported(t, s, 2)
-			names, _ = replicate(t, system, "ecpr2registeret", "name", offset, 2000)
-			require.Len(t, names, 2)
+			anHourLater(t, func() bool {
+				names, _ = replicate(t, system, "ecpr2registeret", "name", offset, 2000)
+				return len(names) == 2
+			}, s)
 			closed := names[0]
 			if closed.column("Uuid") != r.Names[0].PID {
 				closed = names[1]
@@ -262,13 +285,13 @@ func TestReplication(t *testing.T) {
 	})
 }
 
-// exported waits until the export with the number is there; the clock moves on by the interval of exports.
-func exported(t testing.TB, s *nsptest.Server, number int) {
+// anHourLater lets an hour pass, so that exports and imports are due, and waits for what they do.
+func anHourLater(t testing.TB, done func() bool, servers ...*nsptest.Server) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	for _, s := range servers {
 		s.Clock.Advance(time.Hour)
-		return strings.Contains(string(s.Do(t, http.MethodGet, "/ecpr2/ExportHistory", nil).Body), fmt.Sprintf("Export number: %d", number))
-	}, time.Minute, 20*time.Millisecond, "export %d", number)
+	}
+	require.Eventually(t, done, time.Minute, 20*time.Millisecond)
 }
 
 // TestSecondServer has one server write registrations and export them as files, and another take them in and serve the copies.
@@ -279,13 +302,21 @@ func TestSecondServer(t *testing.T) {
 			writer := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.export.mode": "file", "ecpr.export.dir": dir}})
 			reader := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.import.dir": dir}})
 			r := newECPR(t, writer).create(t, name("Rejsende", "Rikke")+born("1978-08-13"))
-			exported(t, writer, 1)
+			anHourLater(t, func() bool {
+				files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+				require.NoError(t, err)
+				for _, f := range files {
+					if text, err := os.ReadFile(f); err == nil && strings.Contains(string(text), "Rejsende") {
+						return true
+					}
+				}
+				return false
+			}, writer)
 			system := reader.System("99999901")
-			require.Eventually(t, func() bool {
-				reader.Clock.Advance(time.Hour)
+			anHourLater(t, func() bool {
 				names, _ := replicate(t, system, "ecpr2registeret", "name", "0", 10)
 				return len(names) == 1 && names[0].column("Uuid") == r.Names[0].PID && names[0].column("FamilyName") == "Rejsende"
-			}, time.Minute, 20*time.Millisecond)
+			}, reader)
 			dates, _ := replicate(t, system, "ecpr2registeret", "birthdate", "0", 10)
 			require.Len(t, dates, 1)
 			assert.Equal(t, "13", dates[0].column("Day"))

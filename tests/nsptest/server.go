@@ -55,6 +55,7 @@ type Options struct {
 	Services   func(soap.Profile) []bootstrap.Mount
 	Register   func(ports.CPRRegister) ports.CPRRegister
 	Notifier   ports.Notifier // nil = there is no notification service
+	Now        time.Time      // where the clock begins; zero = Start0. The federation has to be made before
 	Stdout     io.Writer      // nil = nobody reads it
 }
 
@@ -109,6 +110,9 @@ func Start(t testing.TB, o Options) *Server {
 func StartIn(t testing.TB, dir string, o Options) *Server {
 	t.Helper()
 	s := &Server{Dir: dir, Clock: NewClock(Start0), logs: &Log{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}}}
+	if !o.Now.IsZero() {
+		s.Clock.Set(o.Now)
+	}
 	if o.Store == "" {
 		o.Store = "memory"
 	}
