@@ -34,8 +34,15 @@ func unpacked[T ~string](id []byte) T {
 	if len(id) != 16 {
 		return ""
 	}
-	h := hex.EncodeToString(id)
-	return T(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+	var h [36]byte
+	for i, group := range [][2]int{{0, 4}, {4, 6}, {6, 8}, {8, 10}, {10, 16}} {
+		at := 2*group[0] + i
+		hex.Encode(h[at:], id[group[0]:group[1]])
+		if i > 0 {
+			h[at-1] = '-'
+		}
+	}
+	return T(h[:])
 }
 
 // optional is s as a column that may be empty holds it; "" is NULL.

@@ -52,8 +52,8 @@ var (
 	orderCandidates = " ORDER BY p.changed_at DESC, p.number"
 )
 
-// searchBatch is how many candidates are read at once.
-const searchBatch = 100
+// searchBatch is how many candidates are read at once: a whole answer, and one that tells that there are more.
+const searchBatch = 101
 
 // Search takes the candidates of the rarest word, with all others of the query, and asks the query about each, in the order of the answer.
 func (s personStore) Search(ctx context.Context, q ecpr.Query, limit int) (found []ecpr.Person, truncated bool, err error) {
@@ -97,17 +97,17 @@ func (s session) candidates(ctx context.Context, q ecpr.Query) (ids []string, er
 			if err != nil {
 				return nil, err
 			}
+			if n == 0 {
+				return nil, nil
+			}
 			if n < least {
 				rarest, least = len(ranges), n
 			}
 			ranges = append(ranges, r)
 		}
 	}
-	switch {
-	case len(ranges) == 0 || least > ecpr.MaxCandidates:
+	if least > ecpr.MaxCandidates {
 		return nil, ecpr.ErrTooBroad
-	case least == 0:
-		return nil, nil
 	}
 	ranges[0], ranges[rarest] = ranges[rarest], ranges[0]
 	var args []any
