@@ -223,19 +223,3 @@ func (h *house) raw(t *testing.T, token, path string) []byte {
 	require.Equal(t, http.StatusOK, a.Code, "%s", a.Body)
 	return a.Body.Bytes()
 }
-
-func FuzzPersonInformation(f *testing.F) {
-	for _, s := range []string{"0905124643", "0905124643/custody", "deceased?since=2020-05-01&after=2508480706", "%00", "..%2F", "?"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, path string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://nsp.test"+infoBase+path, http.NoBody)
-		if err != nil || !strings.HasPrefix(r.URL.Path, infoBase) {
-			return
-		}
-		h := start(t)
-		a := h.send(t, r)
-		require.GreaterOrEqual(t, a.Code, 400, "without a token nothing is told")
-		require.Less(t, a.Code, 500)
-	})
-}
