@@ -22,7 +22,8 @@ import (
 )
 
 // Registers is a folder of register files: UTF-8 with or without byte order mark, columns separated by ";", quotes as in RFC 4180, a header
-// line that names the columns in any order. A folder that is not there is empty.
+// line that names the columns in any order. A folder that is not there is empty. Files are put there by renaming them: one that is written in
+// place may be read before it is whole, and is then taken as it is unless that shows.
 type Registers struct{ Dir string }
 
 var _ ports.RegisterFiles = Registers{}
