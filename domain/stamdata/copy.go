@@ -23,7 +23,9 @@ const (
 )
 
 // ECPRView returns a view of the registrations with replacement numbers, such as "name".
-func ECPRView(datatype string) View { return View{Register: copiedECPR, Datatype: datatype, Version: 1} }
+func ECPRView(datatype string) View {
+	return View{Register: copiedECPR, Datatype: datatype, Version: 1}
+}
 
 // Views returns the views there are, ordered by register and datatype.
 func Views() []View {

@@ -52,7 +52,6 @@ type service struct {
 	failing bool            // the store does not answer
 	router  http.Handler
 	copies  *replicating.Replicator
-	sent    int
 }
 
 // profile admits every message as the service's caller.
