@@ -51,6 +51,18 @@ func Amend(before, after []Person, act Act) ([]Amendment, error) {
 	return all, nil
 }
 
+// Begin returns what a new registration is made of, of which something is known; ErrRewritten otherwise, and where it is not act's.
+func Begin(p Person, act Act) (Amendment, error) {
+	all, err := Amend([]Person{{ID: p.ID, Number: p.Number}}, []Person{p}, act)
+	switch {
+	case err != nil:
+		return Amendment{}, err
+	case all[0].Empty():
+		return Amendment{}, ErrRewritten
+	}
+	return all[0], nil
+}
+
 func amend(before, after Person, act string) (Amendment, error) {
 	a := Amendment{Person: after, Merged: before.MergedTo != after.MergedTo}
 	known := make(map[PID]Version, len(before.Versions))

@@ -313,6 +313,23 @@ func personKeeping(t *testing.T, open OpenPersonStore) {
 		require.Len(t, r.changes(ctx, 0, 100), 1+len(p.Versions))
 	})
 
+	t.Run("EC-10 what is created is of its act, and is somebody", func(t *testing.T) {
+		r, ctx := registryOf(t, open)
+		for name, spoil := range map[string]func(*ecpr.Person){
+			"nothing known":     func(p *ecpr.Person) { p.Versions = nil },
+			"another's act":     func(p *ecpr.Person) { p.Versions[1].Opened = r.id() },
+			"closed by another": func(p *ecpr.Person) { p.Versions[1].Valid.To, p.Versions[1].Closed = later(1), r.id() },
+			"merged away":       func(p *ecpr.Person) { p.MergedTo = ecpr.PersonID(r.id()) },
+		} {
+			act := r.act(0)
+			p := r.person(act, named("Jon", "Prøve"))
+			spoil(&p)
+			require.Error(t, r.one().Create(ctx, p, act), name)
+			r.requireUnknown(ctx, ecpr.XECPROID, p.Number.Text())
+		}
+		require.Empty(t, r.changes(ctx, 0, 10))
+	})
+
 	t.Run("PC-23 an identifier that is active on another registration is ErrValueExists, and nothing of it is kept", func(t *testing.T) {
 		r, ctx := registryOf(t, open)
 		p := r.created(ctx, 0, passport("P1234567"), holding(ecpr.CapitalOID, "1308780AB1"))

@@ -101,15 +101,15 @@ func (s persons) Create(ctx context.Context, p ecpr.Person, act ecpr.Act) error 
 		if known || used {
 			return errKnown
 		}
-		made, err := ecpr.Amend([]ecpr.Person{{ID: p.ID, Number: p.Number}}, []ecpr.Person{p}, act)
+		made, err := ecpr.Begin(p, act)
 		if err != nil {
 			return err
 		}
-		put(u, rows.persons, p.ID, registration{Person: made[0].Person, since: ecpr.Instant(act.At)})
+		put(u, rows.persons, p.ID, registration{Person: made.Person, since: ecpr.Instant(act.At)})
 		put(u, rows.living, p.Number.Text(), p.ID)
 		put(u, rows.acts, act.ID, act)
 		rows.tell(u, change{person: p.ID})
-		return rows.open(u, p.ID, made[0].Opened)
+		return rows.open(u, p.ID, made.Opened)
 	})
 }
 

@@ -91,12 +91,12 @@ func (s personStore) ByID(ctx context.Context, id ecpr.PersonID) (ecpr.Person, e
 
 // Create is run again where two registrations that hold the same identifiers wait for each other.
 func (s personStore) Create(ctx context.Context, p ecpr.Person, act ecpr.Act) error {
-	made, err := ecpr.Amend([]ecpr.Person{{ID: p.ID, Number: p.Number}}, []ecpr.Person{p}, act)
+	made, err := ecpr.Begin(p, act)
 	if err != nil {
 		return err
 	}
 	return s.db.edit(ctx, func(t *tx) error {
-		if err := t.create(made[0], act); err != nil {
+		if err := t.create(made, act); err != nil {
 			return fmt.Errorf("create a registration: %w", err)
 		}
 		return nil
@@ -370,6 +370,7 @@ func (t *tx) tell() error {
 	}
 	ctx, cancel := t.db.engine.control(t.ctx)
 	defer cancel()
+	defer func(before context.Context) { t.ctx = before }(t.ctx)
 	t.ctx = ctx
 	if err := t.db.lockChanges(t); err != nil {
 		return fmt.Errorf("lock the changes of registrations: %w", err)
