@@ -3,7 +3,6 @@
 package enquiring
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -43,7 +42,7 @@ type CPRLookup struct {
 	Trail    ports.Trail
 	Granted  func(ctx context.Context, name, cvr string) (bool, error)
 	Now      func() time.Time
-	// CountyCode is of the county that addresses are in: 4 digits, or 99; "" = 0000.
+	// CountyCode is of the county that addresses are in: 4 digits, or 99; anything else is 0000.
 	CountyCode string
 }
 
@@ -75,7 +74,7 @@ func (l *CPRLookup) Person(ctx context.Context, caller identity.Caller, number s
 	if err != nil {
 		return Answer{}, err
 	}
-	answer.Person = record.Disclose(cmp.Or(l.CountyCode, "0000"), now)
+	answer.Person = record.Disclose(l.CountyCode, now)
 	if health {
 		told := record.Health(now)
 		answer.Health = &told

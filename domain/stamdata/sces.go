@@ -96,7 +96,8 @@ func placeholder(text string) Address {
 	return Address{Street: text, PostCode: noCode, District: text, StreetCode: noCode, MunicipalityCode: noCode}
 }
 
-// Disclose returns what is told of the person at an instant; county is the code of the county that addresses are in, 4 digits or 99.
+// Disclose returns what is told of the person at an instant; county is the code of the county that addresses are in, 4 digits or 99; what is
+// none is 0000.
 func (r *Record) Disclose(county string, at time.Time) Disclosure {
 	c := r.Citizen
 	if c.Protected(at) {
@@ -117,7 +118,7 @@ func (r *Record) Disclose(county string, at time.Time) Disclosure {
 		d.Birth, d.BirthUncertain = birth, c.BirthUncertain
 	}
 	d.StatusSince = first(c.StatusSince, c.Died, d.Birth)
-	if d.Address != UnknownAddress() {
+	if d.Address != UnknownAddress() && (county == "99" || code(county) == county) {
 		d.County = county
 	}
 	return d

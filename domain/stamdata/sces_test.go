@@ -120,6 +120,12 @@ func TestSC01WhatTheRegisterLacksIsFilledIn(t *testing.T) {
 			assert.Equal(t, want, r.Disclose("1084", lookedUp))
 		})
 	}
+	t.Run("SC-05 the code of the county", func(t *testing.T) {
+		r := stamdata.Record{Citizen: stamdata.Citizen{CPR: n, Status: "01"}}
+		for county, want := range map[string]string{"1084": "1084", "99": "99", "": "0000", "84": "0000", "Syd": "0000", "10840": "0000"} {
+			assert.Equal(t, want, r.Disclose(county, lookedUp).County, county)
+		}
+	})
 	t.Run("SC-01 a birth date that does not exist", func(t *testing.T) {
 		r := stamdata.Record{Citizen: stamdata.Citizen{CPR: person(t, "2902231111"), Status: "01"}}
 		d := r.Disclose("0000", lookedUp)
@@ -281,6 +287,8 @@ func TestSC05Wards(t *testing.T) {
 		{"SC-05 a child in the mother's custody", h.mother, stamdata.Family{Children: rows("0003", h.child), Born: rows("", h.child)},
 			[]stamdata.Related{{h.child, stamdata.Child}}},
 		{"SC-05 the code tells that the child is the father's own", h.father, stamdata.Family{Children: rows("0004", h.child)},
+			[]stamdata.Related{{h.child, stamdata.Child}}},
+		{"SC-05 an own child whom another code names", h.mother, stamdata.Family{Children: rows("0005", h.child), Born: rows("", h.child)},
 			[]stamdata.Related{{h.child, stamdata.Child}}},
 		{"SC-05 an own child without custody", h.father, stamdata.Family{Born: rows("", h.child)}, []stamdata.Related{{h.child, stamdata.ChildWithoutCustody}}},
 		{"SC-05 another holder's child is not the own", h.aunt, stamdata.Family{Children: rows("0005", h.child)}, nil},
