@@ -15,6 +15,7 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/scesws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/enquiring"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
@@ -135,7 +136,6 @@ func TestCitizens(t *testing.T) {
 		assert.True(t, fault.Is(err, fault.NotFound), "%v", err)
 	})
 	t.Run("PC-20 the look-up has no register", func(t *testing.T) {
-		s.register.OnRead.FailFrom(1, errNone)
 		s.register.OnRead.FailFrom(1, assert.AnError)
 		defer s.register.OnRead.Heal()
 		_, err := citizens.Citizen(t.Context(), number(t, child))
@@ -169,13 +169,17 @@ func TestCitizensOfAStranger(t *testing.T) {
 	citizens := &scesws.Citizens{Client: clientOf(server.URL)}
 	other := newService(t).ask(t, scesws.Path104, request(scesws.V104, false, "2101194638"))
 	for name, answer := range map[string]string{
-		"somebody else":         other,
-		"another version":       strings.ReplaceAll(other, "1.0.4", "1.0.3"),
-		"nobody":                `<getPersonInformationOut xmlns="urn:oio:medcom:cprservice:1.0.4"/>`,
-		"no status":             strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "StatusCode>01<", "StatusCode><"),
-		"a day that is none":    strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "BirthDate>2019-01-21<", "BirthDate>2019-02-30<"),
-		"a fault with a number": `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>The value '` + child + `' is not valid.</faultstring></soap:Fault>`,
-		"not XML":               "<",
+		"somebody else":           other,
+		"another version":         strings.ReplaceAll(other, "1.0.4", "1.0.3"),
+		"nobody":                  `<getPersonInformationOut xmlns="urn:oio:medcom:cprservice:1.0.4"/>`,
+		"no status":               strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "StatusCode>01<", "StatusCode><"),
+		"a day that is none":      strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "BirthDate>2019-01-21<", "BirthDate>2019-02-30<"),
+		"a day that is too short": strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "BirthDate>2019-01-21<", "BirthDate>2019<"),
+		"a number that is none":   strings.ReplaceAll(other, "2101194638", "9999999999"),
+		"no truth":                strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), "Indicator>false<", "Indicator>nej<"),
+		"elements in a text":      strings.ReplaceAll(strings.ReplaceAll(other, "2101194638", child), ">Ida<", "><b>Ida</b><"),
+		"a fault with a number":   `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>The value '` + child + `' is not valid.</faultstring></soap:Fault>`,
+		"not XML":                 "<",
 	} {
 		t.Run("PC-20 "+name, func(t *testing.T) {
 			body = answer
@@ -191,6 +195,32 @@ func TestCitizensOfAStranger(t *testing.T) {
 		require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
+}
+
+// TestClientReadsOthers: other servers write a status as a number and days with a zone, and leave out what is optional.
+func TestClientReadsOthers(t *testing.T) {
+	answer := newService(t).ask(t, scesws.Path104, request(scesws.V104, false, "2101194638"))
+	for old, other := range map[string]string{
+		"StatusCode>01<": "StatusCode>1<", "BirthDate>2019-01-21<": "BirthDate>1970-01-01+01:00<", "UncertaintyIndicator>false<": "UncertaintyIndicator>1<",
+		"StartDate>2019-01-21<": "StartDate>2019-01-22Z<", ">Ida<": ">UKENDT<", "<d0302:PersonMiddleName>Prøve</d0302:PersonMiddleName>": "",
+		"<c0511:PersonInformationProtectionIndicator>false</c0511:PersonInformationProtectionIndicator>": "",
+		"<PersonCustodyStructure>": "<PersonSpouseStructure/><PersonCustodyStructure>", ">2207820468<": ">0000000000<",
+	} {
+		require.Contains(t, answer, old)
+		answer = strings.ReplaceAll(answer, old, other)
+	}
+	tree, err := xmltree.Parse([]byte(answer), xmltree.DefaultLimits(1<<20))
+	require.NoError(t, err)
+	c := &scesws.Client{Send: func(context.Context, string, func(*xmlout.Writer)) (*soap.Response, error) {
+		return &soap.Response{Tree: tree, Root: tree.Root(), Body: tree.Root()}, nil
+	}}
+	got, err := (&scesws.Citizens{Client: c}).Citizen(t.Context(), number(t, "2101194638"))
+	require.NoError(t, err)
+	assert.Equal(t, "01", got.Status)
+	assert.Equal(t, calendar.Day{Year: 2019, Month: time.January, Dom: 22}, got.StatusSince)
+	assert.Equal(t, stamdata.Name{Surname: "Testesen"}, got.Name)
+	assert.Equal(t, calendar.Day{}, got.Registered, "what stands for an unknown day is none")
+	assert.False(t, got.BirthUncertain)
 }
 
 // TestClientReadsEverything: the client understands every answer that the server writes.
