@@ -151,3 +151,18 @@ func TestHostileMessages(t *testing.T) {
 		})
 	}
 }
+
+func TestSOAP12(t *testing.T) {
+	s := newService(t)
+	as12 := func(body string) string {
+		return strings.Replace(envelope("m-12", body), "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope", 1)
+	}
+	w := s.post(t, as12(create()))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Contains(t, w.Body.String(), `<CreatePersonResponse xmlns="`+space+`">`)
+	for body, code := range map[string]string{get("1.2.3", "x"): "soap:Sender", request("DeletePerson", ""): "soap:Receiver"} {
+		w := s.post(t, as12(body))
+		assert.Equal(t, http.StatusInternalServerError, w.Code)
+		assert.Contains(t, w.Body.String(), "<soap:Fault><soap:Code><soap:Value>"+code+"</soap:Value></soap:Code>")
+	}
+}
