@@ -370,6 +370,9 @@ func DefaultConfig() Config {
 // instanceName is what may stand in the name of a log file.
 var instanceName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+// countyCode is what CountyCode may be (Det Gode CPR Opslag).
+var countyCode = regexp.MustCompile(`^([0-9]{4}|99)$`)
+
 // complete fills in what depends on other values.
 func (c *Config) complete() {
 	if c.Instance == "" {
@@ -528,6 +531,7 @@ func (c *Config) Validate() error {
 		"must differ from http.addr")
 	wrong(c.HTTP.PublicURL != "" && !isBaseURL(c.HTTP.PublicURL), "http.public_url", "want scheme and host, such as https://nsp.example")
 	wrong(c.MinLog.PageSize > c.MinLog.MaxPageSize, "minlog.page_size", "is larger than minlog.max_page_size")
+	wrong(!countyCode.MatchString(c.SCES.CountyCode), "sces.county_code", "want four digits, or 99")
 	wrong(c.ECPR.Export.Mode == ExportFile && c.ECPR.Export.Dir == "", "ecpr.export.dir", "mode file needs a folder")
 	wrong(c.ECPR.CPRCheck.Mode == CheckSCES && (c.ECPR.CPRCheck.URL == "" || c.ECPR.CPRCheck.STS == "" || c.ECPR.CPRCheck.Key.Cert == ""),
 		"ecpr.cprcheck.url", "mode sces needs the address of the look-up, that of a token service, and a certificate")

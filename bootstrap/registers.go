@@ -14,9 +14,9 @@ import (
 	"github.com/opennsp/nsp/domain/stamdata"
 )
 
-// Registers opens the registers in the store of a configuration, for a command that works on them beside the servers: with SQLite none runs.
-// close releases them.
-func (c *Config) Registers(ctx context.Context) (r *RegisterStore, close func() error, err error) {
+// Registers opens the registers in the store of a configuration, for a command that works on them beside the servers; with SQLite a command that
+// loads finds none running. close releases them.
+func (c *Config) Registers(ctx context.Context, loads bool) (r *RegisterStore, close func() error, err error) {
 	if c.Store.Driver == "memory" {
 		return nil, nil, &ConfigError{[]error{c.problem("store.driver", "a store in memory has no registers but those of its server")}}
 	}
@@ -28,14 +28,16 @@ func (c *Config) Registers(ctx context.Context) (r *RegisterStore, close func() 
 		}
 		return err
 	}
-	if c.Store.Driver == "sqlite" {
+	if loads && c.Store.Driver == "sqlite" {
 		lock, err := lockDirectory(c.DataDir)
 		if err != nil {
-			return nil, nil, &ResourceError{err}
+			return nil, nil, &ResourceError{fmt.Errorf("%w: stop the server, or put the files into %s", err, c.Stamdata.Dir)}
 		}
 		closers = append(closers, lock.Close)
 	}
-	db, err := sqlstore.Open(ctx, c.sqlOptions(time.Now, slog.New(slog.DiscardHandler)))
+	options := c.sqlOptions(time.Now, slog.New(slog.DiscardHandler))
+	options.NoMigrate = options.NoMigrate || !loads
+	db, err := sqlstore.Open(ctx, options)
 	if err != nil {
 		return nil, nil, &ResourceError{errors.Join(err, close())}
 	}

@@ -48,7 +48,7 @@ func (c *caller) sender(path string) func(context.Context, string, func(*xmlout.
 type elements struct {
 	Given      string            `help:"Given names." placeholder:"NAME"`
 	Family     string            `help:"Family name." placeholder:"NAME"`
-	Gender     string            `help:"male, female, other or unknown." enum:"male,female,other,unknown,''" default:""`
+	Gender     string            `help:"male, female, other or unknown." placeholder:"GENDER"`
 	Birth      string            `help:"Birth date: 1978-08-13, 1978-08 or 1978." placeholder:"DATE"`
 	Phone      []string          `help:"Telephone numbers." placeholder:"NUMBER"`
 	Street     string            `help:"First line of the home address." placeholder:"TEXT"`

@@ -20,6 +20,7 @@ type commands struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the store's schema up to date."`
 	Copy     copyCommand     `cmd:"" help:"Copy a store to a database of another kind."`
 	Stamdata stamdataCommand `cmd:"" help:"Load and write the reference registers."`
+	ECPR     ecprCommand     `cmd:"" name:"ecpr" help:"Administer the national eCPR."`
 	Outbox   outboxCommand   `cmd:"" help:"Look after the notices to other services that were refused."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
@@ -30,6 +31,6 @@ const exitUsage = bootstrap.ExitConfig
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("nspd"), kong.Description("OpenNSP: an open implementation of Danish national health services."),
-		kong.Vars{"server": defaultServer, "federation": defaultFederation},
+		kong.Vars{"server": defaultServer, "federation": defaultFederation}, kong.Vars(roleNames()),
 	}
 }

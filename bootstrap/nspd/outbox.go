@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,10 +13,7 @@ import (
 	"github.com/opennsp/nsp/domain/calendar"
 )
 
-const (
-	pathOutbox = "/api/outbox/v1/"
-	maxAnswer  = 4 << 20
-)
+const pathOutbox = "/api/outbox/v1/"
 
 type outboxCommand struct {
 	List  outboxList  `cmd:"" help:"Tell what waits, and list the notices that were refused."`
@@ -35,12 +27,6 @@ func (outboxCommand) Help() string {
 others, and raises the alarm: mend the cause and retry it, or drop it.`
 }
 
-// operator is who operates which server.
-type operator struct {
-	Server string `help:"Address of the server." default:"${server}"`
-	Token  string `help:"The operator's token, a file in the server's data folder." default:"data/operator.token" placeholder:"FILE"`
-}
-
 type outboxList struct{ operator }
 
 // Run prints how the outbox is.
@@ -51,7 +37,7 @@ func (c outboxList) Run(s streams) error {
 		Waiting, Parked int
 		OldestSeconds   float64
 	}
-	if err := c.ask(ctx, http.MethodGet, "status", &status); err != nil {
+	if err := c.ask(ctx, http.MethodGet, pathOutbox+"status", nil, &status); err != nil {
 		return err
 	}
 	oldest := ""
@@ -65,7 +51,7 @@ func (c outboxList) Run(s streams) error {
 			Created                 time.Time
 		}
 	}
-	if err := c.ask(ctx, http.MethodGet, "parked", &list); err != nil {
+	if err := c.ask(ctx, http.MethodGet, pathOutbox+"parked", nil, &list); err != nil {
 		return err
 	}
 	if len(list.Parked) == 0 {
@@ -92,7 +78,7 @@ type outboxRetry struct {
 // Run has the notices delivered again.
 func (c outboxRetry) Run(s streams) error {
 	return c.each(s, c.IDs, "waits for delivery", func(ctx context.Context, id string) error {
-		return c.ask(ctx, http.MethodPost, "parked/"+id+"/retry", nil)
+		return c.ask(ctx, http.MethodPost, pathOutbox+"parked/"+id+"/retry", nil, nil)
 	})
 }
 
@@ -104,7 +90,7 @@ type outboxDrop struct {
 // Run removes the notices.
 func (c outboxDrop) Run(s streams) error {
 	return c.each(s, c.IDs, "is gone", func(ctx context.Context, id string) error {
-		return c.ask(ctx, http.MethodDelete, "parked/"+id, nil)
+		return c.ask(ctx, http.MethodDelete, pathOutbox+"parked/"+id, nil, nil)
 	})
 }
 
@@ -125,45 +111,4 @@ func (o operator) each(s streams, ids []string, done string, do func(ctx context
 		fmt.Fprintln(s.out, known, done)
 	}
 	return failed
-}
-
-// ask calls the server's API as its operator. answer is set from what comes back, nil = nothing is expected.
-func (o operator) ask(ctx context.Context, method, path string, answer any) error {
-	token, err := os.ReadFile(o.Token)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no operator's token at %s; a server makes it in its data folder, --token names another", o.Token)
-	}
-	if err != nil {
-		return fmt.Errorf("read the operator's token: %w", err)
-	}
-	server := strings.TrimSuffix(o.Server, "/")
-	req, err := http.NewRequestWithContext(ctx, method, server+pathOutbox+path, http.NoBody)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	if method != http.MethodGet {
-		req.Header.Set("Idempotency-Key", uuid.NewString())
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return plain(err, server)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		var problem struct{ Title, Detail string }
-		_ = json.Unmarshal(body, &problem) // without it the status says enough
-		return fmt.Errorf("the server refused: %s", strings.TrimSpace(orDash(problem.Detail)+" ("+resp.Status+")"))
-	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", server, err)
-	}
-	return nil
 }

@@ -34,7 +34,7 @@ PostgreSQL they may run; with SQLite stop the server, or put the files into its 
 
 // Run loads the files.
 func (c stamdataImport) Run(s streams) error {
-	return onRegisters(c.sources, func(ctx context.Context, r *bootstrap.RegisterStore) error {
+	return onRegisters(c.sources, true, func(ctx context.Context, r *bootstrap.RegisterStore) error {
 		var failed error
 		for _, file := range c.Files {
 			started, last := time.Now(), time.Now()
@@ -92,7 +92,7 @@ func (c stamdataExport) Run(s streams) error {
 			wanted = append(wanted, register)
 		}
 	}
-	return onRegisters(c.sources, func(ctx context.Context, r *bootstrap.RegisterStore) error {
+	return onRegisters(c.sources, false, func(ctx context.Context, r *bootstrap.RegisterStore) error {
 		for _, register := range wanted {
 			rows, err := r.Export(ctx, register, c.Dir)
 			if err != nil {
@@ -111,7 +111,7 @@ type stamdataStatus struct {
 
 // Run prints the latest loads.
 func (c stamdataStatus) Run(s streams) error {
-	return onRegisters(c.sources, func(ctx context.Context, r *bootstrap.RegisterStore) error {
+	return onRegisters(c.sources, false, func(ctx context.Context, r *bootstrap.RegisterStore) error {
 		loads, err := r.Loads(ctx, c.Limit)
 		if err != nil {
 			return err
@@ -129,15 +129,15 @@ func (c stamdataStatus) Run(s streams) error {
 	})
 }
 
-// onRegisters runs work on the registers of the configuration's store, until it is interrupted.
-func onRegisters(from sources, work func(context.Context, *bootstrap.RegisterStore) error) error {
+// onRegisters runs work, which loads or only reads, on the registers of the configuration's store, until it is interrupted.
+func onRegisters(from sources, loads bool, work func(context.Context, *bootstrap.RegisterStore) error) error {
 	cfg, err := from.load()
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	registers, closeRegisters, err := cfg.Registers(ctx)
+	registers, closeRegisters, err := cfg.Registers(ctx, loads)
 	if err != nil {
 		return err
 	}
