@@ -3,6 +3,7 @@ package portstest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -373,13 +374,8 @@ func copyModel(t *testing.T, hs handles[ports.CopyRegister]) {
 			}
 			appended(ctx, t, hs.nth(run).Store, len(want), noon.Add(time.Duration(rapid.IntRange(-5, 5).Draw(t, "seconds"))*time.Second), rows...)
 			for _, k := range want {
-				kept := list[:0:0]
-				for _, old := range list {
-					if old[:len(old)-1] != k[:len(k)-1] {
-						kept = append(kept, old)
-					}
-				}
-				list = append(kept, k)
+				list = slices.DeleteFunc(list, func(old string) bool { return old[:len(old)-1] == k[:len(k)-1] })
+				list = append(list, k)
 			}
 			got := keysOf(copied(ctx, t, hs.last().Store, copiedDatatype, start, rapid.IntRange(1, 5).Draw(t, "limit")))
 			require.Equal(t, append([]string{}, list...), got)
