@@ -89,8 +89,12 @@ func explain(t *testing.T, db *DB, text string, args []any) node {
 			literals[i] = fmt.Sprintf("'%x'", id)
 		}
 	}
+	values := ""
+	if len(args) > 0 {
+		values = " (" + strings.Join(literals, ", ") + ")"
+	}
 	var out []byte
-	require.NoError(t, conn.QueryRowContext(ctx, `EXPLAIN (ANALYZE, FORMAT JSON, TIMING off) EXECUTE "`+name+`" (`+strings.Join(literals, ", ")+")").Scan(&out))
+	require.NoError(t, conn.QueryRowContext(ctx, `EXPLAIN (ANALYZE, FORMAT JSON, TIMING off) EXECUTE "`+name+`"`+values).Scan(&out))
 	var plans []struct{ Plan node }
 	require.NoError(t, json.Unmarshal(out, &plans))
 	return plans[0].Plan

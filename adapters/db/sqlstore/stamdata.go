@@ -91,10 +91,10 @@ func (t registerTable) list(prefix string) string {
 }
 
 // key names the columns that name a row.
-func (t registerTable) key(prefix string) string {
+func (t registerTable) key() string {
 	var names []string
 	for _, c := range t.Key {
-		names = append(names, prefix+t.columns[c])
+		names = append(names, t.columns[c])
 	}
 	return strings.Join(names, ", ")
 }
@@ -131,7 +131,7 @@ var _ ports.StamdataLoader = stamdataLoader{}
 
 // loadEngine is what loading registers differs in between the databases.
 type loadEngine interface {
-	// load calls l.apply in a transaction of its own, with the lines of the file in the table stage. Nobody else loads meanwhile. It reads the
+	// load calls l.apply with ctx in a transaction of its own, with the lines of the file in the table stage. Nobody else loads meanwhile. It reads the
 	// lines once l.open, by a session that sees what was loaded last, has nothing against it.
 	load(ctx context.Context, l *loading) error
 }
@@ -201,8 +201,11 @@ func (l *loading) lines() iter.Seq2[stamdata.Line, error] {
 }
 
 // apply brings the register to what the stage says.
-func (l *loading) apply(t *tx) error {
+func (l *loading) apply(ctx context.Context, t *tx) error {
 	for _, step := range []func(*tx) error{l.distinct, l.bringUp, l.checkUnits, l.keep} {
+		if err := ctx.Err(); err != nil { // a statement may not end with the context
+			return err
+		}
 		if err := step(t); err != nil {
 			return err
 		}
@@ -212,7 +215,7 @@ func (l *loading) apply(t *tx) error {
 
 // distinct refuses lines with the key of an earlier one.
 func (l *loading) distinct(t *tx) error {
-	twice, err := t.number("SELECT count(*) FROM (SELECT 1 FROM " + stage + " GROUP BY " + l.into.key("") + " HAVING count(*) > 1) AS twice")
+	twice, err := t.number("SELECT count(*) FROM (SELECT 1 FROM " + stage + " GROUP BY " + l.into.key() + " HAVING count(*) > 1) AS twice")
 	if err != nil || twice == 0 {
 		return err
 	}
@@ -222,7 +225,7 @@ func (l *loading) distinct(t *tx) error {
 		err := rows.Scan(&line)
 		bad.Add(stamdata.Twice(line))
 		return err
-	}, "SELECT line FROM (SELECT line, row_number() OVER (PARTITION BY "+l.into.key("")+" ORDER BY line) AS n FROM "+stage+") AS numbered WHERE n > 1 ORDER BY line")
+	}, "SELECT line FROM (SELECT line, row_number() OVER (PARTITION BY "+l.into.key()+" ORDER BY line) AS n FROM "+stage+") AS numbered WHERE n > 1 ORDER BY line")
 	if err != nil {
 		return err
 	}
@@ -237,7 +240,7 @@ func (t *tx) number(text string, args ...any) (int64, error) {
 }
 
 // bringUp closes what is missing in a full file and what has changed, and inserts what is new or has changed. What is as it was, nothing is
-// written of. No pid is given twice or left out: an offset has ten digits for it.
+// written of. No pid is given twice, and few are left out: an offset has ten digits for it.
 func (l *loading) bringUp(t *tx) error {
 	into := l.into
 	if err := l.follow(t); err != nil {
@@ -286,11 +289,12 @@ func (l *loading) bringUp(t *tx) error {
 		}
 		l.report.Changed = int(n)
 	}
-	fresh := " FROM " + stage + " AS s"
+	place, fresh := "s.line", " FROM "+stage+" AS s"
 	if current > 0 {
+		place = "row_number() OVER ()"
 		fresh += " LEFT JOIN " + into.name + " AS o ON " + into.sameKey() + " AND o.valid_to IS NULL WHERE o.pid IS NULL"
 	}
-	inserted, err := t.exec(t.ctx, "INSERT INTO "+into.name+" ("+registerColumns+", "+into.list("")+") SELECT ? + row_number() OVER (), ?, ?, NULL, "+
+	inserted, err := t.exec(t.ctx, "INSERT INTO "+into.name+" ("+registerColumns+", "+into.list("")+") SELECT ? + "+place+", ?, ?, NULL, "+
 		into.list("s.")+fresh, pid, modified, l.at.UnixMicro())
 	l.report.At, l.report.Rows = l.at, l.rows
 	l.report.Added, l.report.Unchanged = int(inserted)-l.report.Changed, l.rows-int(inserted)
@@ -312,7 +316,7 @@ const freelyClosed = 20
 
 // checkUnits refuses units that form no tree.
 func (l *loading) checkUnits(t *tx) error {
-	l.report.Warnings = l.file.Warnings
+	l.report.Warnings = slices.Clone(l.file.Warnings)
 	if l.into.Name != stamdata.OrgUnits {
 		return nil
 	}
@@ -324,7 +328,7 @@ func (l *loading) checkUnits(t *tx) error {
 	if err != nil {
 		return &stamdata.BadFile{Problems: []stamdata.Problem{{Text: err.Error()}}}
 	}
-	l.report.Warnings = append(slices.Clone(l.file.Warnings), stamdata.MissingParents(missing)...)
+	l.report.Warnings = append(l.report.Warnings, stamdata.MissingParents(missing)...)
 	return nil
 }
 
@@ -398,7 +402,7 @@ func (s stamdataLoader) Rows(ctx context.Context, r stamdata.Register) iter.Seq2
 				return errEnough
 			}
 			return nil
-		}, "SELECT "+t.list("")+" FROM "+t.name+" WHERE valid_to IS NULL ORDER BY "+t.key(""))
+		}, "SELECT "+t.list("")+" FROM "+t.name+" WHERE valid_to IS NULL ORDER BY "+t.key())
 		if err != nil && !errors.Is(err, errEnough) {
 			yield(nil, fmt.Errorf("read %s: %w", r.Name, translate(err)))
 		}

@@ -37,7 +37,7 @@ func (*postgresEngine) load(ctx context.Context, l *loading) error {
 		if err := t.script("ANALYZE pg_temp." + stage); err != nil {
 			return err
 		}
-		return l.apply(t)
+		return l.apply(ctx, t)
 	})
 }
 

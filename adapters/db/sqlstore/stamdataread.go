@@ -32,9 +32,9 @@ type pick struct {
 	args  []any
 }
 
-// current picks the row with a number, or those with one of two.
-func (t registerTable) current(column string, values ...string) pick {
-	p := pick{of: t, where: "o.valid_to IS NULL AND o." + column + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")"}
+// current picks the row of a person, or those of two.
+func (t registerTable) current(values ...string) pick {
+	p := pick{of: t, where: "o.valid_to IS NULL AND o.cpr IN (?" + strings.Repeat(", ?", len(values)-1) + ")"}
 	for _, v := range values {
 		p.args = append(p.args, v)
 	}
@@ -92,7 +92,7 @@ func scanRegister(rows *sql.Rows, columns int, before ...any) (row stamdata.Row,
 	var opened int64
 	var closed sql.NullInt64
 	row = make(stamdata.Row, columns)
-	into := append(before, &opened, &closed)
+	into := slices.Concat(before, []any{&opened, &closed})
 	for i := range row {
 		into = append(into, &row[i])
 	}
@@ -117,7 +117,7 @@ func (db *DB) cprRegister() cprRegister {
 }
 
 func (s cprRegister) Citizen(ctx context.Context, n cpr.Number) (stamdata.Citizen, error) {
-	found, err := s.db.read(ctx).pick(ctx, s.person.current("cpr", n.Digits()))
+	found, err := s.db.read(ctx).pick(ctx, s.person.current(n.Digits()))
 	if err != nil {
 		return stamdata.Citizen{}, fmt.Errorf("find a citizen: %w", err)
 	}
@@ -130,7 +130,7 @@ func (s cprRegister) Citizen(ctx context.Context, n cpr.Number) (stamdata.Citize
 // between picks the persons and their relations.
 func (s cprRegister) between(actor, subject string) []pick {
 	return []pick{
-		s.person.current("cpr", actor, subject), s.custody.latest("o.cpr = ? AND o.relation_cpr = ?", subject, actor),
+		s.person.current(actor, subject), s.custody.latest("o.cpr = ? AND o.relation_cpr = ?", subject, actor),
 		s.guardian.latest("o.cpr = ? AND o.relation_cpr = ?", subject, actor), s.proxies.latest("o.actor = ? AND o.subject = ?", actor, subject),
 	}
 }
@@ -190,7 +190,7 @@ func (s cprRegister) practices(n string) pick {
 }
 
 func (s cprRegister) Insured(ctx context.Context, n cpr.Number) (stamdata.Insured, error) {
-	found, err := s.db.read(ctx).pick(ctx, s.insured.current("cpr", n.Digits()), s.practices(n.Digits()))
+	found, err := s.db.read(ctx).pick(ctx, s.insured.current(n.Digits()), s.practices(n.Digits()))
 	if err != nil {
 		return stamdata.Insured{}, fmt.Errorf("find an insured person: %w", err)
 	}

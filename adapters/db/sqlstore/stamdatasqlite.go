@@ -21,27 +21,21 @@ func (e *sqliteEngine) load(ctx context.Context, l *loading) (err error) {
 	if err := l.open(ctx, e.reading); err != nil {
 		return err
 	}
-	key := l.into.key("")
-	if err := e.aside(ctx, func(t *tx) error {
-		_, err := t.exec(t.ctx, "CREATE TEMPORARY TABLE "+stage+" ("+l.into.stageColumns("INTEGER", "TEXT")+", PRIMARY KEY ("+key+", line)) WITHOUT ROWID")
-		return err
-	}); err != nil {
+	if err := e.aside(ctx, "CREATE TEMPORARY TABLE "+stage+" ("+l.into.stageColumns("INTEGER", "TEXT")+", PRIMARY KEY (line))"); err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, e.aside(context.WithoutCancel(ctx), func(t *tx) error {
-			_, err := t.exec(t.ctx, "DROP TABLE temp."+stage)
-			return err
-		}))
-	}()
+	defer func() { err = errors.Join(err, e.aside(context.WithoutCancel(ctx), "DROP TABLE temp."+stage)) }()
 	if err := e.stageLines(ctx, l); err != nil {
+		return err
+	}
+	if err := e.aside(ctx, "CREATE INDEX temp."+stage+"_key ON "+stage+" ("+l.into.key()+")"); err != nil {
 		return err
 	}
 	return l.db.alone(ctx, func(t *tx) error {
 		if err := l.open(t.ctx, t.session); err != nil { // another handle on the file may have been quicker
 			return err
 		}
-		return l.apply(t)
+		return l.apply(ctx, t)
 	})
 }
 
@@ -65,14 +59,18 @@ func (e *sqliteEngine) stageLines(ctx context.Context, l *loading) error {
 				lines = append(lines, value)
 			}
 		}
-		if err := e.aside(ctx, func(t *tx) error {
+		if err := e.staging(ctx, func(t *tx) error {
 			in := inserter{tx: t, into: into, columns: 1 + len(l.into.columns)}
-			for ; len(lines) > 0; lines = lines[in.columns:] {
-				if err := in.row(lines[:in.columns]...); err != nil {
+			for full := len(lines) / in.columns / chunk * chunk * in.columns; len(lines) > 0; lines, full = lines[in.columns:], full-in.columns {
+				err := in.row(lines[:in.columns]...)
+				if err == nil && full <= 0 { // the rest one by one: each number of rows would be a statement that is kept
+					err = in.flush()
+				}
+				if err != nil {
 					return err
 				}
 			}
-			return in.flush()
+			return nil
 		}); err != nil {
 			return err
 		}
@@ -80,8 +78,16 @@ func (e *sqliteEngine) stageLines(ctx context.Context, l *loading) error {
 	return nil
 }
 
-// aside runs f, which leaves the file alone, in a transaction of temporary tables: it takes a turn, and waits for no disk.
-func (e *sqliteEngine) aside(ctx context.Context, f func(*tx) error) error {
+// aside runs a statement on temporary tables.
+func (e *sqliteEngine) aside(ctx context.Context, text string) error {
+	return e.staging(ctx, func(t *tx) error {
+		_, err := t.exec(t.ctx, text)
+		return err
+	})
+}
+
+// staging runs f, which leaves the file alone, in a transaction of temporary tables: it takes a turn, and waits for no disk.
+func (e *sqliteEngine) staging(ctx context.Context, f func(*tx) error) error {
 	if err := e.takeTurn(ctx); err != nil {
 		return err
 	}

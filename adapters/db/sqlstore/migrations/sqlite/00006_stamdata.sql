@@ -40,7 +40,7 @@ CREATE TABLE cpr_person (
 
 CREATE UNIQUE INDEX cpr_person_current ON cpr_person (cpr) WHERE valid_to IS NULL;
 CREATE INDEX cpr_person_replaced ON cpr_person (gaeldende_cpr, status_dato, cpr) WHERE gaeldende_cpr <> '' AND valid_to IS NULL;
-CREATE INDEX cpr_person_dead ON cpr_person (cpr, doedsdato, status_dato) WHERE status = '90' AND valid_to IS NULL;
+CREATE INDEX cpr_person_dead ON cpr_person (status, cpr, doedsdato, status_dato) WHERE status = '90' AND valid_to IS NULL;
 
 CREATE TABLE cpr_custody (
     pid          INTEGER NOT NULL,
