@@ -78,8 +78,8 @@ func (c *Client) GetOIDs(ctx context.Context) (rows []ecpr.OID, err error) {
 	err = c.call(ctx, opOIDs, func(writer) {}, func(r *reader, root xmltree.Node) {
 		for _, n := range r.children(root, elemOID) {
 			var o ecpr.OID
-			r.keep(r.fields(n, field{elemOID, maxQuery, &o.OID}, field{elemPrimaryLabel, maxQuery, &o.Label}, field{elemSecondaryLabel, maxQuery, &o.Secondary},
-				field{elemOIDRegEx, maxQuery, &o.Pattern}, field{elemOIDType, maxQuery, &o.Type}))
+			r.keep(r.fields(n, field{elemOID, maxQuery, &o.OID}, field{elemPrimaryLabel, maxQuery, &o.Label},
+				field{elemSecondaryLabel, maxQuery, &o.Secondary}, field{elemOIDRegEx, maxQuery, &o.Pattern}, field{elemOIDType, maxQuery, &o.Type}))
 			rows = append(rows, o)
 		}
 	})
