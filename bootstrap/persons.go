@@ -204,14 +204,18 @@ func (s *server) openPersons(ctx context.Context) error {
 	if !s.usesRegisters() {
 		return nil
 	}
+	s.trees = &loading.Trees{Units: s.stores.orgUnits, Log: s.log}
 	s.importer = &loading.Importer{
 		Files: files.Registers{Dir: s.cfg.Stamdata.Dir}, Loader: s.stores.loader, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
-		Share: s.cfg.Stamdata.MaxCloseShare, Trees: &loading.Trees{Units: s.stores.orgUnits, Log: s.log},
+		Share: s.cfg.Stamdata.MaxCloseShare, Trees: s.trees,
 	}
 	if s.cfg.Security.Mode == Development {
 		if err := s.importer.Load(ctx); err != nil {
 			return &ResourceError{err}
 		}
+	}
+	if err := s.trees.Refresh(ctx); err != nil {
+		return &ResourceError{err}
 	}
 	s.metrics.Loads(s.stores.loader.Loads)
 	var err error
@@ -240,6 +244,22 @@ func (s *server) openPersons(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// refreshTrees takes over organisations that another process loaded, until ctx ends.
+func (s *server) refreshTrees(ctx context.Context) {
+	every(s.cfg.Stamdata.Interval, func(tick <-chan time.Time) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick:
+			}
+			if err := s.trees.Refresh(ctx); err != nil {
+				s.log.WarnContext(ctx, "organisations not read again", "error", err)
+			}
+		}
+	})
 }
 
 // exporter hands over what changes of registrations.

@@ -100,7 +100,8 @@ type server struct {
 	health     *telemetry.Health
 	consumers  []*logkeeping.Consumer // of which a process that shows them runs none
 	runner     *scheduling.Runner
-	importer   *loading.Importer // of registers; nil where this process uses none, like the next
+	trees      *loading.Trees // nil where this process uses no registers, like the next
+	importer   *loading.Importer
 	registry   *issuing.Registry
 	relay      *relaying.Relay
 	outbox     *relaying.Operating
@@ -262,6 +263,9 @@ func (s *server) background() []func(context.Context) {
 		for _, c := range s.consumers {
 			work = append(work, c.Run)
 		}
+	}
+	if s.trees != nil {
+		work = append(work, s.refreshTrees)
 	}
 	if s.relay != nil {
 		work = append(work, s.relay.Run)

@@ -183,7 +183,13 @@ func TestRunServes(t *testing.T) {
 			require.NoError(t, s.stop())
 			audit, err := os.ReadFile(filepath.Join(dir, "logs", "audit.test.log"))
 			require.NoError(t, err)
-			assert.Equal(t, 1, strings.Count(string(audit), "\n"), "the one message leaves a line, contracts and health none")
+			calls := 0
+			for line := range strings.Lines(string(audit)) {
+				if !strings.Contains(line, `"method":"JOB"`) {
+					calls++
+				}
+			}
+			assert.Equal(t, 1, calls, "the one message leaves a line, contracts and health none")
 			access, err := os.ReadFile(filepath.Join(dir, "logs", "access.test.log"))
 			require.NoError(t, err)
 			assert.Equal(t, 3, strings.Count(string(access), "\n"), "the message and the two other methods")

@@ -404,7 +404,20 @@ func TestECPRUpdate(t *testing.T) {
 			assert.Empty(t, persons(t, a.call(t, getting(ecpr.XECPROID, "1308781ZZ9"))))
 			a.refused(t, "ecpr_invalid", "Ukendt OID [1.2.3]", a.call(t, getting("1.2.3", "x")))
 		})
+		s.Stop()
+		for _, number := range append(numbersIssued(s.AuditLines(t)), adult, changedNumber, absent, doctorCPR, "1308781ZZ9", "DK123456") {
+			assert.NotContains(t, s.AccessLog(t), number, "no number in the access log")
+			assert.NotContains(t, s.Logs(), number, "no number in the log")
+		}
 	})
+}
+
+// numbersIssued are the numbers that an audit log tells of.
+func numbersIssued(lines []string) (found []string) {
+	for _, line := range lines {
+		found = append(found, regexp.MustCompile(`\b\d{6}[17][A-Z]{2}\d\b`).FindAllString(line, -1)...)
+	}
+	return found
 }
 
 // identifiers are the active ones, as "OID value".
