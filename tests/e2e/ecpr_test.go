@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/adapters/soap/scesws"
+	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/fault"
@@ -675,4 +677,26 @@ func TestPC27(t *testing.T) {
 			assert.Zero(t, outboxWaiting(t, a))
 		})
 	}
+}
+
+// TestRemoteLookup links numbers that another server's CPR look-up knows.
+func TestRemoteLookup(t *testing.T) {
+	register := nsptest.Start(t, nsptest.Options{})
+	sample := filepath.Join(register.Federation.Dir, "samples", "epj")
+	s := nsptest.Start(t, nsptest.Options{Set: map[string]string{
+		"ecpr.cprcheck.mode": "sces", "ecpr.cprcheck.url": register.URL + scesws.Path104, "ecpr.cprcheck.sts": register.URL + stsws.PathNew,
+		"ecpr.cprcheck.cert": sample + ".pem", "ecpr.cprcheck.key": sample + ".key",
+	}})
+	a := newECPR(t, s)
+	link := func(number string) nsptest.Answer {
+		r := a.create(t, "")
+		s.Clock.Advance(time.Second)
+		return a.call(t, updating(r.number(), id(ecpr.CPROID, number)))
+	}
+	assert.Contains(t, identifiers(person(t, link(adult))), ecpr.CPROID+" "+adult)
+	a.refused(t, "ecpr_value_exists", "", link(changedNumber))
+	a.refused(t, "ecpr_cpr_unknown", "", link(absent))
+	a.refused(t, "ecpr_cpr_unknown", "", link(annulled))
+	register.Stop()
+	a.refused(t, "processing_problem", "Internal Server Error", link("2902044063"))
 }
