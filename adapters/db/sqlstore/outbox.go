@@ -100,10 +100,13 @@ func (s outbox) find(ctx context.Context, n int, text string, args ...any) (foun
 	return found, err
 }
 
+// waits is isWaiting in words that no index has: one row is found by its id, and not among all that wait.
+const waits = "CASE WHEN sent IS NULL THEN parked_code IS NULL ELSE FALSE END"
+
 const (
-	doneNotice  = "UPDATE outbox SET sent = ? WHERE id = ? AND " + isWaiting
-	laterNotice = "UPDATE outbox SET next_try = ?, attempts = attempts + 1 WHERE id = ? AND " + isWaiting
-	parkNotice  = "UPDATE outbox SET parked_code = ? WHERE id = ? AND " + isWaiting
+	doneNotice  = "UPDATE outbox SET sent = ? WHERE id = ? AND " + waits
+	laterNotice = "UPDATE outbox SET next_try = ?, attempts = attempts + 1 WHERE id = ? AND " + waits
+	parkNotice  = "UPDATE outbox SET parked_code = ? WHERE id = ? AND " + waits
 	retryNotice = "UPDATE outbox SET parked_code = NULL, next_try = ?, attempts = 0 WHERE id = ? AND parked_code IS NOT NULL"
 	dropNotice  = "DELETE FROM outbox WHERE id = ? AND parked_code IS NOT NULL"
 )
