@@ -139,7 +139,7 @@ func keys() []key {
 		file("sts.key_file", "key that signs cards and tokens (PEM, PKCS #8; or PKCS #12); empty = that of the test federation in development", func(c *Config) *string { return &c.STS.KeyFile }),
 		{path: "sts.key_passphrase", doc: "opens a PKCS #12 file", secret: true, field: func(c *Config) field { return (*text)(&c.STS.KeyPassphrase) }},
 		file("sts.cert_file", "certificate of a PEM key; empty = beside the key, ending in .pem", func(c *Config) *string { return &c.STS.CertFile }),
-		file("sts.people_file", "who holds which certificate and is authorised to what (JSON); empty = that of the test federation in development", func(c *Config) *string { return &c.STS.PeopleFile }),
+		file("sts.people_file", "who holds which certificate (JSON); names and authorisations come from the registers; empty = that of the test federation in development", func(c *Config) *string { return &c.STS.PeopleFile }),
 		{path: "sts.issuer", doc: "name of the token service in cards and tokens", field: func(c *Config) field { return (*text)(&c.STS.Issuer) }},
 		{path: "sts.card_signature", doc: "rsa-sha256, or rsa-sha1 for clients that know no other", field: func(c *Config) field { return &choice{&c.STS.CardSignature, []string{"rsa-sha256", "rsa-sha1"}} }},
 		{path: "sts.card_lifetime", doc: "how long an ID card is valid", field: func(c *Config) field { return upTo(24*time.Hour, &c.STS.CardLifetime) }},

@@ -61,12 +61,13 @@ func (s *server) ruled(operations []soap.Operation, audiences []string) []soap.O
 // tokens builds the use cases of the token service.
 func (s *server) tokens() (*federating.TokenService, error) {
 	c := &s.cfg.STS
-	people, err := trust.OpenPeople(c.PeopleFile)
+	list, err := trust.OpenPeople(c.PeopleFile)
 	if err != nil {
 		return nil, &ConfigError{[]error{s.cfg.problem("sts.people_file", err.Error())}}
 	}
+	people := &federating.RegisteredPeople{List: list, Citizens: s.stores.register, Authorisations: s.stores.authorisations, Now: s.opt.Now}
 	return &federating.TokenService{
-		Certificates: &trust.Holders{Source: s.trust, RefuseStaleCRL: s.cfg.Security.Mode == Production, Log: s.log}, People: people, Relations: people, Trail: admitting.Trail{}, Now: s.opt.Now,
+		Certificates: &trust.Holders{Source: s.trust, RefuseStaleCRL: s.cfg.Security.Mode == Production, Log: s.log}, People: people, Relations: s.stores.register, Trail: admitting.Trail{}, Now: s.opt.Now,
 		NewID: s.opt.NewID, Issuer: c.Issuer, Lifetime: c.CardLifetime, TokenLifetime: c.TokenLifetime, OwnAudiences: c.OwnAudiences,
 		ClockSkew: s.cfg.Security.ClockSkew, Audiences: c.Audiences, AllowBearer: *c.AllowBearer,
 	}, nil

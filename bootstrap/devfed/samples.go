@@ -80,7 +80,7 @@ func (s sample) inRole(role string) sample {
 // citizens lists the persons without certificate: official and synthetic test persons.
 func citizens() []authtrust.PersonEntry {
 	return []authtrust.PersonEntry{
-		{CPR: "2512489996", GivenName: "Nancy Ann", Surname: "Testborger", Custody: []string{"1101116171"}},
+		{CPR: "2512489996", GivenName: "Nancy Ann", Surname: "Testborger"},
 		{CPR: "0511804817", GivenName: "Test", Surname: "Borger"},
 		{CPR: "1101116171", GivenName: "Barn", Surname: "Testborger"},
 	}

@@ -505,6 +505,8 @@ func TestPeople(t *testing.T) {
 	assert.ErrorIs(t, err, identity.ErrUnknown)
 	_, err = p.ByCPR(t.Context(), cpr.Number{})
 	assert.ErrorIs(t, err, identity.ErrUnknown)
+	_, err = open(t, `[{"cpr":"0101010001","custody":["1101116171"],"proxies":[{"cpr":"0511804817","scope":["*"]}]}]`)
+	require.NoError(t, err, "a list of before the registers told of relations")
 	for name, text := range map[string]string{
 		"unknown member": `[{"cpr":"0101010001","name":"x"}]`, "bad number": `[{"cpr":"9901010001"}]`, "no number": `[{}]`,
 		"number twice": `[{"cpr":"0101010001"},{"cpr":"0101010001"}]`, "something follows": `[] []`, "not a list": `{}`,
