@@ -65,7 +65,8 @@ func (c crowd) person(i int) ecpr.Person {
 		ecpr.Identifier{OID: ecpr.XECPROID, Value: p.Number.Text()}, ecpr.Identifier{OID: ecpr.PassportOID, Value: fmt.Sprintf("P%08d", i)},
 		ecpr.Name{Text: c.given(i) + " " + c.family(i), Given: c.given(i), Family: c.family(i)}, ecpr.Male, ecpr.BirthDate(born),
 		ecpr.Contact{Value: fmt.Sprintf("+45 %08d", i)}, ecpr.Address{Lines: [10]string{fmt.Sprintf("Gade%06d %d", i%c.streets, i%99)}, City: "Testby"},
-		ecpr.Address{Lines: [10]string{fmt.Sprintf("Vej%06d %d", i*13%c.streets, i%99)}, City: fmt.Sprintf("By%03d", i%500), PostalCode: fmt.Sprint(1000 + i%8999), Country: "DK"},
+		ecpr.Address{Lines: [10]string{fmt.Sprintf("Vej%06d %d", i*13%c.streets, i%99)}, City: fmt.Sprintf("By%03d", i%500),
+			PostalCode: fmt.Sprint(1000 + i%8999), Country: "DK"},
 	} {
 		v := ecpr.Version{PID: ecpr.PID(c.id(i, 1+kind)), Element: e, Opened: c.id(i, 100)}
 		if v.Valid.From = at; kind == 6 {

@@ -97,7 +97,8 @@ func TestRegistrationStatements(t *testing.T) {
 			a, b, c := p.created(ctx, db, 1), p.created(ctx, db, 2), p.created(ctx, db, 3)
 			created := 10
 			locks := map[string]int{"postgres": 1}[engine]
-			advis := []notice.Notice{{ID: p.id(), Key: string(a.ID), To: notice.NAS, Created: start, Advis: nas.Notification{Topic: "urn:x:y", Payload: []byte("<a/>")}}}
+			advis := []notice.Notice{{ID: p.id(), Key: string(a.ID), To: notice.NAS, Created: start,
+				Advis: nas.Notification{Topic: "urn:x:y", Payload: []byte("<a/>")}}}
 			for _, c := range []struct {
 				name string
 				call func() error
@@ -121,7 +122,9 @@ func TestRegistrationStatements(t *testing.T) {
 					return db.Persons().Create(ctx, p.one(created, act), act)
 				}, 8 + locks},
 				{"Update that changes nothing: begin, lock, read, commit", func() error {
-					return db.Persons().Update(ctx, p.act(), []ecpr.PersonID{a.ID}, func(ps []ecpr.Person) ([]ecpr.Person, []notice.Notice, error) { return ps, nil, nil })
+					return db.Persons().Update(ctx, p.act(), []ecpr.PersonID{a.ID}, func(ps []ecpr.Person) ([]ecpr.Person, []notice.Notice, error) {
+						return ps, nil, nil
+					})
 				}, 3 + locks},
 				{"Update of a name: begin, lock, read, person, close, actor, version, words, notice, lock, changes, commit", func() error {
 					return p.edit(ctx, db, a.ID, advis, renamed(a, "Ny"))

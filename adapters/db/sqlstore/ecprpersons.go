@@ -318,7 +318,8 @@ func (t *tx) open(a ecpr.Amendment) error {
 			return err
 		}
 		t.changes = append(t.changes, personChange{person, pid})
-		if err := insert.row(pid, person, row.kind, row.oid, row.value, row.data, micros(v.Valid.From), micros(v.Valid.To), openedBy, closedBy); err != nil {
+		from, to := micros(v.Valid.From), micros(v.Valid.To)
+		if err := insert.row(pid, person, row.kind, row.oid, row.value, row.data, from, to, openedBy, closedBy); err != nil {
 			return valueExists(err)
 		}
 	}

@@ -188,7 +188,8 @@ type actorData struct {
 
 func actorDoc(a ecpr.Actor) (string, error) {
 	d := actorData{Authorisation: a.Authorisation, Name: a.Name, Person: a.Person, Role: a.Role}
-	d.Organisation.Name, d.Organisation.Type, d.Organisation.ID, d.Organisation.Source = a.Organisation.Name, a.Organisation.Type, a.Organisation.ID, a.Organisation.Source
+	o := a.Organisation
+	d.Organisation.Name, d.Organisation.Type, d.Organisation.ID, d.Organisation.Source = o.Name, o.Type, o.ID, o.Source
 	doc, err := json.Marshal(d)
 	return string(doc), err
 }

@@ -48,7 +48,8 @@ const countWords = "SELECT count(*) FROM (SELECT 1 FROM ecpr_search WHERE field 
 var (
 	findCandidates = fmt.Sprintf(`WITH few AS MATERIALIZED (SELECT person_id FROM ecpr_search WHERE field = ? AND word >= ? AND word < ? LIMIT %d)
 	SELECT p.id FROM few JOIN ecpr_person AS p ON p.id = few.person_id WHERE 1 = 1`, ecpr.MaxCandidates)
-	alsoWord        = " AND EXISTS (SELECT 1 FROM ecpr_search AS o WHERE o.person_id = few.person_id AND o.field = ? AND o.word >= ? AND o.word < ? LIMIT 1 OFFSET 0)"
+	alsoWord = " AND EXISTS (SELECT 1 FROM ecpr_search AS o WHERE o.person_id = few.person_id AND o.field = ? AND o.word >= ? AND o.word < ?" +
+		" LIMIT 1 OFFSET 0)"
 	orderCandidates = " ORDER BY p.changed_at DESC, p.number"
 )
 

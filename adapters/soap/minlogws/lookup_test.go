@@ -217,7 +217,7 @@ func TestClient(t *testing.T) {
 	ask := minlogws.Question{Person: cprID(citizen), Grouping: "None", Details: "All", Chronologic: true, From: at("2026-11-01T08:15:00Z"), To: at("2026-11-02T08:15:00Z"),
 		PageSize: 1, Pass: []minlog.Condition{{Field: "SystemName", Value: "FMK"}}, Stop: []minlog.Condition{{Field: "Activity", Value: "x"}}}
 	s.keep(t, stored(id2, "2026-11-01T10:00:00Z"))
-	page, err := own.Citizen(t.Context(), ask)
+	page, err := own.Citizens(t.Context(), ask)
 	require.NoError(t, err)
 	require.Len(t, page.Groups, 1)
 	shown := entries[0]
@@ -229,7 +229,7 @@ func TestClient(t *testing.T) {
 	assert.Equal(t, 1, page.Groups[0].Count)
 	require.NotEmpty(t, page.Next)
 	ask.PageToken = page.Next
-	page, err = own.Citizen(t.Context(), ask)
+	page, err = own.Citizens(t.Context(), ask)
 	require.NoError(t, err)
 	require.Len(t, page.Groups, 1)
 	assert.Equal(t, id2, page.Groups[0].Entries[0].ID.String())
@@ -240,7 +240,7 @@ func TestClient(t *testing.T) {
 	require.Len(t, page.Groups, 1)
 	assert.Equal(t, cprID(assistant), page.Groups[0].Head.User)
 
-	_, err = s.client(t, citizenPath, employee(assistant, "")).Citizen(t.Context(), ask)
+	_, err = s.client(t, citizenPath, employee(assistant, "")).Citizens(t.Context(), ask)
 	var f *soap.Fault
 	require.ErrorAs(t, err, &f)
 	assert.Equal(t, "not_authorized", f.Code)

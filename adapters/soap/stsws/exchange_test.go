@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/domain/trust"
+	"github.com/opennsp/nsp/ports/portstest"
 )
 
 const audienceMinLog = "https://minlog"
@@ -52,13 +54,18 @@ func startExchanges(t *testing.T, change func(*exchanger)) *exchanger {
 	require.NoError(t, err)
 	signer, err := authtrust.OpenSigner(f.SigningKeys())
 	require.NoError(t, err)
-	people, err := authtrust.OpenPeople(f.PeopleFile())
+	list, err := authtrust.OpenPeople(f.PeopleFile())
 	require.NoError(t, err)
 	s := &exchanger{t: t, audit: &memory.AuditLog{}, now: clock}
 	now := func() time.Time { return s.now }
+	registers := filepath.Join(t.TempDir(), "stamdata")
+	require.NoError(t, devfed.LayInRegisters(registers))
+	db := memory.New(now)
+	portstest.LoadRegisters(t, db.Stamdata(), registers, clock)
+	people := &federating.RegisteredPeople{List: list, Citizens: db.Register(), Authorisations: db.Authorisations(), Now: now}
 	ids := 0
 	s.service = &federating.TokenService{
-		Certificates: &authtrust.Holders{Source: source}, People: people, Relations: people, Trail: admitting.Trail{}, Now: now,
+		Certificates: &authtrust.Holders{Source: source}, People: people, Relations: db.Register(), Trail: admitting.Trail{}, Now: now,
 		Issuer: devfed.STSIssuer, NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 		OwnAudiences: []string{devfed.STSIssuer, "https://sts.sosi.dk/"}, Audiences: []string{audienceMinLog},
 	}
