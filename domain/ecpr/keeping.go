@@ -23,9 +23,9 @@ type Amendment struct {
 // Empty tells whether nothing changed.
 func (a Amendment) Empty() bool { return len(a.Opened)+len(a.Closed) == 0 && !a.Merged }
 
-// Amend compares registrations with what an edit made of them, in the same order, each once. Versions are only added and closed, and only by act; what is
-// merged goes to another of them that lives, has no active version, and never changes again (EC-10, EC-25); ErrRewritten otherwise. What was changed is of
-// the next revision.
+// Amend compares registrations with what an edit made of them, in the same order, each once. Versions are only added and closed, and only by
+// act; what is merged goes to another of them that lives, has no active version, and never changes again (EC-10, EC-25); ErrRewritten
+// otherwise. What was changed is of the next revision.
 func Amend(before, after []Person, act Act) ([]Amendment, error) {
 	if len(before) != len(after) {
 		return nil, ErrRewritten

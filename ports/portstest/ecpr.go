@@ -127,7 +127,8 @@ func NumberLedger(t *testing.T, open OpenNumberLedger) {
 		for k := range numbers {
 			assert.Equal(t, 1, times[men.At(k)], "number %d", k)
 		}
-		requireTaken(ctx, t, hs.last().Store, all, men.At(0), men.At(1), men.At(2), men.At(3), men.At(4), men.At(5), men.At(6), men.At(7), men.At(8), men.At(9))
+		requireTaken(ctx, t, hs.last().Store, all, men.At(0), men.At(1), men.At(2), men.At(3), men.At(4), men.At(5), men.At(6), men.At(7), men.At(8),
+			men.At(9))
 	})
 
 	t.Run("PC-8 a number stays spent although the unit of work fails", func(t *testing.T) {

@@ -214,8 +214,8 @@ func everything() []ecpr.Edit {
 		{Kind: ecpr.BirthDateKind, Element: ecpr.BirthDate("1978-08-13")},
 		{Kind: ecpr.ContactKind, Element: ecpr.Contact{Value: "+45 12345678", Expiry: "2027-01-01"}},
 		phone("87654321"),
-		{Kind: ecpr.AddressKind, Element: ecpr.Address{Lines: [10]string{"c/o Ærø", "Vej 12", "", "4", "5", "6", "7", "8", "9", "10"}, City: "Testby", District: "Nord",
-			State: "Ø", PostalCode: "9900", Country: "DK", Box: "Boks 7", Expiry: "2028-02-29"}},
+		{Kind: ecpr.AddressKind, Element: ecpr.Address{Lines: [10]string{"c/o Ærø", "Vej 12", "", "4", "5", "6", "7", "8", "9", "10"},
+			City: "Testby", District: "Nord", State: "Ø", PostalCode: "9900", Country: "DK", Box: "Boks 7", Expiry: "2028-02-29"}},
 		living("Prøvestad"),
 	}
 }
@@ -587,7 +587,7 @@ func mergedAway(act ecpr.Act, p ecpr.Person, to ecpr.PersonID) ecpr.Person {
 }
 
 func personMerging(t *testing.T, open OpenPersonStore) {
-	t.Run("PC-32 EC-22 every number and identifier of a registration that was merged away leads to the survivor, through any number of merges", func(t *testing.T) {
+	t.Run("PC-32 EC-22 every identifier of what was merged away leads to the survivor, through any number of merges", func(t *testing.T) {
 		r, ctx := registryOf(t, open)
 		var ps []ecpr.Person
 		for i := range 4 {
@@ -619,7 +619,8 @@ func personMerging(t *testing.T, open OpenPersonStore) {
 		require.NoError(t, r.merge(ctx, r.one(), 1, a.ID, b.ID))
 		gone := r.byID(ctx, b.ID)
 		act := r.act(2)
-		v := ecpr.Version{PID: r.pid(), Element: ecpr.Contact{Value: "1"}, Opened: act.ID, Closed: act.ID, Valid: validity.Period{From: later(2), To: later(3)}}
+		v := ecpr.Version{PID: r.pid(), Element: ecpr.Contact{Value: "1"}, Opened: act.ID, Closed: act.ID,
+			Valid: validity.Period{From: later(2), To: later(3)}}
 		for name, spoil := range map[string]func([]ecpr.Person) []ecpr.Person{
 			"a version":         func(ps []ecpr.Person) []ecpr.Person { ps[0].Versions = append(ps[0].Versions, v); return ps },
 			"back to life":      func(ps []ecpr.Person) []ecpr.Person { ps[0].MergedTo = ""; return ps },
@@ -708,7 +709,8 @@ func personChanges(t *testing.T, open OpenPersonStore) {
 			known[v.PID] = v
 		}
 		changed := versions(survivor, func(v ecpr.Version) bool { return v != known[v.PID] })
-		require.ElementsMatch(t, slices.Concat([]ecpr.Change{itself(gone, later(1))}, told(gone, later(1), gone.Versions...), told(survivor, noon, changed...)),
+		want := slices.Concat([]ecpr.Change{itself(gone, later(1))}, told(gone, later(1), gone.Versions...), told(survivor, noon, changed...))
+		require.ElementsMatch(t, want,
 			unnumbered(r.changes(ctx, before[len(before)-1].Seq, 100)))
 	})
 }
