@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/stamdata"
 )
@@ -257,4 +258,21 @@ func TestLargeLoad(t *testing.T) {
 			assert.Less(t, m.Sys>>20, uint64(200), "MiB that were ever asked for")
 		})
 	}
+}
+
+func TestLoadLosesItsConnection(t *testing.T) {
+	dsn := postgresDSN(t)
+	db := openedPostgres(t, dsn)
+	other, err := openPostgres(dsn, writes, 1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	_, err = db.Stamdata().Load(t.Context(), meanwhile(manyPersons(200_000, 0), 3000, func() error {
+		_, err := other.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY pg_temp%' AND pid <> pg_backend_pid()")
+		return err
+	}), 1, start)
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+	requireLoaded(t, db, 0, 0)
+	_, err = db.Stamdata().Load(t.Context(), manyPersons(3000, 0), 1, start)
+	require.NoError(t, err)
+	requireLoaded(t, db, 3000, 1)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"iter"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,7 +44,6 @@ func (*postgresEngine) load(ctx context.Context, l *loading) error {
 
 func (t *tx) copyStage(l *loading) error {
 	next, stop := iter.Pull2(l.lines())
-	defer stop()
 	lines := &lineCopy{next: next, buffer: []byte("PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00")} // no flags, no extension
 	lines.unread = lines.buffer
 	text := "COPY pg_temp." + stage + " FROM STDIN (FORMAT binary)"
@@ -52,11 +52,16 @@ func (t *tx) copyStage(l *loading) error {
 		_, err := c.PgConn().CopyFrom(t.ctx, lines, text)
 		return err
 	})
+	lines.mu.Lock() // the driver may still read where the connection is lost
+	defer lines.mu.Unlock()
+	lines.ended, lines.unread = true, nil
+	stop()
 	return cmp.Or(lines.failed, err)
 }
 
 // lineCopy reads lines in the binary form of COPY. It keeps the octets of a few of them.
 type lineCopy struct {
+	mu     sync.Mutex
 	next   func() (stamdata.Line, error, bool)
 	ended  bool
 	failed error
@@ -68,6 +73,8 @@ var _ io.Reader = (*lineCopy)(nil)
 
 // Read makes rows until the buffer is full.
 func (c *lineCopy) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.unread) == 0 {
 		if c.ended {
 			return 0, io.EOF
