@@ -258,8 +258,8 @@ func (s *server) newHealth() *telemetry.Health {
 		}
 	}
 	alarms = append(alarms, s.runner.Alarms)
-	if s.outbox != nil {
-		alarms = append(alarms, s.outbox.Alarms)
+	if s.registry != nil {
+		alarms = append(alarms, s.outbox.Alarms, s.space.alarms)
 	}
 	return &telemetry.Health{
 		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),

@@ -101,12 +101,16 @@ func (s *server) newRegistry() (*issuing.Registry, error) {
 	c := &s.cfg.ECPR
 	citizens, err := s.citizens()
 	numbers := s.metrics.Numbers()
+	s.space = &numberSpace{now: s.opt.Now}
 	return &issuing.Registry{
 		Ledger: s.stores.ledger, Persons: s.stores.registrations, OIDTable: s.stores.oids, Roles: s.stores.roles, Citizens: citizens,
 		Authorisations: s.stores.authorisations, Trail: admitting.Trail{}, Now: s.opt.Now, NewID: s.opt.NewID, Draw: draw,
 		Policy: issuing.ActorPolicy(c.Actor.Authorisation), SearchMax: c.Search.Max, Notify: c.Notify.Enabled, Topic: c.Notify.Topic,
 		IDType: c.Notify.IDType, Namespace: c.Namespace, Logger: s.log,
-		Issued: numbers.Issued, Exhausted: numbers.Exhausted, Left: numbers.Left,
+		Issued: numbers.Issued, Exhausted: numbers.Exhausted, Left: func(left int) {
+			numbers.Left(left)
+			s.space.tell(left)
+		},
 	}, err
 }
 

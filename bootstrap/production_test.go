@@ -157,3 +157,16 @@ func TestEncrypted(t *testing.T) {
 		assert.Equal(t, want, encrypted(dsn), dsn)
 	}
 }
+
+// TestProductionRefusesSyntheticPersons starts a server with real data on a store that took in the registers of a test federation.
+func TestProductionRefusesSyntheticPersons(t *testing.T) {
+	data := dataDir(t)
+	development := startServer(t, testConfig(t, data, Setting{Key: "store.driver", Value: "sqlite"}), Options{})
+	require.NoError(t, development.stop())
+	settings := []Setting{{Key: "store.driver", Value: "sqlite"}}
+	for k, v := range productionSettings(productionFiles(t)) {
+		settings = append(settings, Setting{Key: k, Value: v, Flag: "test"})
+	}
+	err := Run(t.Context(), testConfig(t, data, settings...), Options{Stderr: io.Discard})
+	require.ErrorContains(t, err, "the store holds synthetic persons of a test federation")
+}

@@ -103,6 +103,7 @@ type server struct {
 	trees      *loading.Trees // nil where this process uses no registers, like the next
 	importer   *loading.Importer
 	registry   *issuing.Registry
+	space      *numberSpace
 	relay      *relaying.Relay
 	outbox     *relaying.Operating
 	handler    http.Handler
