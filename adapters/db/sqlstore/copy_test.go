@@ -45,9 +45,18 @@ func written(t testing.TB, db *DB, statements ...string) {
 }
 
 // filler makes rows that fit the columns of an SQLite store, whatever they are.
-type filler struct{ *rand.Rand }
+type filler struct {
+	*rand.Rand
+	registers []string // tables
+}
 
-func newFiller() *filler { return &filler{rand.New(rand.NewPCG(1, 2))} }
+func newFiller() *filler {
+	f := &filler{Rand: rand.New(rand.NewPCG(1, 2))}
+	for _, r := range stamdata.Registers() {
+		f.registers = append(f.registers, registerNamed(r.Name).name)
+	}
+	return f
+}
 
 func (f *filler) text() string {
 	const letters = "aZ09 _%'\"\\\t\n\r.,;:{}[]æøåÆØÅé\u0301ß\u200b\ufeff€𝄞😀\u0001\u007f\U0010ffff"
@@ -91,7 +100,7 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return fmt.Sprintf("%s%d", f.text(), i)
 	case c.Type == "INTEGER":
 		return f.number()
-	case c.Type == "TEXT" && (c.PK > 0 || c.Name == "name" || isUnique(table)):
+	case c.Type == "TEXT" && (c.PK > 0 || c.Name == "name" || f.isUnique(table)):
 		return fmt.Sprintf("%s%d", f.text(), i)
 	case c.Type == "TEXT" && !strings.HasSuffix(c.Name, "_key") && f.IntN(200) == 0: // an index takes no long ones
 		return strings.Repeat(f.text(), 1000)
@@ -99,16 +108,15 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return f.text()
 	case c.PK > 0:
 		return append(f.octets(28), byte(i>>24), byte(i>>16), byte(i>>8), byte(i))
-	case f.IntN(100) == 0 && c.Name != "sha256" && !isUnique(table): // an index takes no long ones
+	case f.IntN(100) == 0 && c.Name != "sha256" && !f.isUnique(table): // an index takes no long ones
 		return f.octets(100_000)
 	}
 	return f.octets(f.IntN(50))
 }
 
 // isUnique tells whether a table has more keys than its primary one: no two current rows of a register, and no two registrations, have the same.
-func isUnique(table string) bool {
-	return strings.HasPrefix(table, "ecpr_") ||
-		slices.ContainsFunc(stamdata.Registers(), func(r stamdata.Register) bool { return registerNamed(r.Name).name == table })
+func (f *filler) isUnique(table string) bool {
+	return strings.HasPrefix(table, "ecpr_") || slices.Contains(f.registers, table)
 }
 
 // column is a row of PRAGMA table_info.
