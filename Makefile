@@ -29,7 +29,7 @@ build: ## build bin/nspd; the go command writes version and commit into it
 test: ## run all tests; what they could use and do not find is listed first
 	@for tool in xmlsec1 xmllint strace java mvn node npm python3; do command -v $$tool >/dev/null || echo "not installed, its tests are skipped: $$tool"; done
 	@[ -n "$$OPENNSP_TEST_VECTORS" ] || echo "not set, its tests are skipped: OPENNSP_TEST_VECTORS (folder of real signed messages)"
-	go run ./tests/realservers go test -p 3 -timeout 8m $(PKG)
+	go run ./tests/realservers go test -p 4 -timeout 8m $(PKG)
 
 race: ## run all tests but the load tests under the race detector
 	go run ./tests/realservers go test -p 3 -race -short -timeout 15m $(PKG)

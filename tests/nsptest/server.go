@@ -27,6 +27,7 @@ import (
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/bootstrap"
 	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/trust"
@@ -235,7 +236,7 @@ func (s *Server) SecondConsumer(t testing.TB) (stop func()) {
 // Logs returns the application log so far.
 func (s *Server) Logs() string { return s.logs.String() }
 
-// AuditLines returns the lines of the audit log.
+// AuditLines returns the lines of the audit log but those of jobs, which come when they are due.
 func (s *Server) AuditLines(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.Dir, "logs", "audit.*.log"))
@@ -245,7 +246,9 @@ func (s *Server) AuditLines(t testing.TB) []string {
 		raw, err := os.ReadFile(f)
 		require.NoError(t, err)
 		for line := range strings.Lines(string(raw)) {
-			lines = append(lines, strings.TrimSuffix(line, "\n"))
+			if !strings.Contains(line, `"method":"`+audit.MethodJob+`"`) {
+				lines = append(lines, strings.TrimSuffix(line, "\n"))
+			}
 		}
 	}
 	return lines
