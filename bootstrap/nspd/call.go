@@ -24,6 +24,7 @@ type callCommand struct {
 	MinLog callMinLog `cmd:"" name:"minlog" help:"MinLog2: who looked at whose health data."`
 	ECPR   callECPR   `cmd:"" name:"ecpr" help:"National eCPR: replacement numbers for persons without a CPR number."`
 	CPR    callCPR    `cmd:"" name:"cpr" help:"Det Gode CPR Opslag: look a citizen up."`
+	SKRS   callSKRS   `cmd:"" name:"skrs" help:"Register replication: copy a register page by page."`
 }
 
 type callMinLog struct {

@@ -67,6 +67,10 @@ func TestPersonCommands(t *testing.T) {
 		{args: []string{"call", "ecpr", "update", n, "--invalidate", "Name"}, code: 1, stderr: "want KIND=PID"},
 		{args: []string{"call", "cpr", "1403800099", "--health"}, want: "Lægerne Testby"},
 		{args: []string{"call", "cpr", "0905124643", "--version", "1.0.3"}, want: "2207820468"},
+		{args: []string{"call", "skrs", "cpr", "barnrelation", "--limit", "2"}, want: "2207820468"},
+		{args: []string{"call", "skrs", "cpr", "barnrelation", "--after", "99999999990000000000"}, want: "There is nothing new."},
+		{args: []string{"call", "skrs", "cpr", "barnrelation", "--after", "x"}, code: 1, stderr: "x is no offset"},
+		{args: []string{"call", "skrs", "cpr", "nothing"}, code: 1, stderr: "the server refused"},
 		{args: []string{"call", "cpr", "0909729999"}, code: 1, stderr: "Ingen data fundet"},
 	} {
 		run(s)
