@@ -459,6 +459,7 @@ const (
 )
 
 func TestCopyKilled(t *testing.T) {
+	skipIfShort(t)
 	if path := os.Getenv(envKilledFrom); path != "" {
 		killedCopy(t, path)
 		return

@@ -50,6 +50,7 @@ func copiedNames(first, n int) []stamdata.CopyRow {
 }
 
 func TestCopyPlans(t *testing.T) {
+	skipIfShort(t)
 	ctx := context.Background()
 	args := []any{stamdata.ECPRView("name").String(), int64(1772445600), int64(42), 2000}
 	t.Run("PC-41 a page is one search of the index, SQLite", func(t *testing.T) {

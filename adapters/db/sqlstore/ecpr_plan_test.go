@@ -181,6 +181,7 @@ func crowdRows() (postgres, sqlite int, large bool) {
 }
 
 func TestPC28PostgresSearchPlans(t *testing.T) {
+	skipIfShort(t)
 	rows, _, large := crowdRows()
 	db := openedPostgres(t, postgresDSN(t))
 	c := newCrowd(t, rows)
@@ -226,6 +227,7 @@ func TestPC28PostgresSearchPlans(t *testing.T) {
 }
 
 func TestPC28SQLiteSearchPlans(t *testing.T) {
+	skipIfShort(t)
 	_, rows, large := crowdRows()
 	db := opened(t)
 	c := newCrowd(t, rows)

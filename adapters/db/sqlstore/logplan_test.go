@@ -109,6 +109,7 @@ func planRows() (postgres, sqlite int, large bool) {
 }
 
 func TestPostgresLogPlans(t *testing.T) {
+	skipIfShort(t)
 	rows, _, large := planRows()
 	db := openedPostgres(t, postgresDSN(t))
 	began := time.Now()

@@ -55,6 +55,7 @@ func delivered(t *testing.T, db *DB, rows int) {
 
 // What waits is found without a look at what was delivered, which is kept for a month.
 func TestOutboxPlans(t *testing.T) {
+	skipIfShort(t)
 	const rows = 100_000
 	db := opened(t)
 	delivered(t, db, rows)
@@ -83,6 +84,7 @@ func TestOutboxPlans(t *testing.T) {
 }
 
 func TestPostgresOutboxPlans(t *testing.T) {
+	skipIfShort(t)
 	ctx := context.Background()
 	const rows = 100_000
 	db := openedPostgres(t, postgresDSN(t))
@@ -125,6 +127,7 @@ func TestPostgresOutboxPlans(t *testing.T) {
 
 // Where the table is new, and all of it waits, one notice is found by its id all the same.
 func TestPostgresOutboxPlansOfNewTable(t *testing.T) {
+	skipIfShort(t)
 	ctx := context.Background()
 	db := openedPostgres(t, postgresDSN(t))
 	var ns []notice.Notice

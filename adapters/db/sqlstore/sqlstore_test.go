@@ -75,3 +75,12 @@ func TestLogStore(t *testing.T) { portstest.LogStore(t, logStoreOf) }
 func TestConsume(t *testing.T) {
 	portstest.Consume(t, func(t *testing.T) portstest.Backend { return opened(t) })
 }
+
+// skipIfShort keeps a test that has the database or another process at work, and nothing of ours at the same time, out of the run under the race
+// detector.
+func skipIfShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("nothing for the race detector")
+	}
+}

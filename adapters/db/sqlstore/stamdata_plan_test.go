@@ -119,6 +119,7 @@ func registerReads(t testing.TB, db *DB, i int) []struct {
 }
 
 func TestPostgresStamdataPlans(t *testing.T) {
+	skipIfShort(t)
 	_, rows, _ := planRows()
 	db := openedPostgres(t, postgresDSN(t))
 	fillRegisters(t, db, rows)
@@ -148,6 +149,7 @@ func TestPostgresStamdataPlans(t *testing.T) {
 }
 
 func TestSQLiteStamdataPlans(t *testing.T) {
+	skipIfShort(t)
 	db := opened(t)
 	_, rows, _ := planRows()
 	fillRegisters(t, db, rows)

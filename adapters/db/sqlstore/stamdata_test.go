@@ -146,6 +146,7 @@ func TestLoadThatEndsHalfway(t *testing.T) {
 const envLoadPath, envLoadDSN, envLoadKill = "LOAD_PATH", "LOAD_DSN", "LOAD_KILL"
 
 func TestLoadKilled(t *testing.T) {
+	skipIfShort(t)
 	if statement := os.Getenv(envLoadKill); statement != "" {
 		db := openedAt(t, Options{Path: os.Getenv(envLoadPath), DSN: os.Getenv(envLoadDSN)})
 		db.observe = func(text string) {

@@ -109,6 +109,7 @@ func plan(t *testing.T, db *DB, text string, args ...any) string {
 }
 
 func TestQueryPlans(t *testing.T) {
+	skipIfShort(t)
 	db := opened(t)
 	window := minlog.Query{Cutoff: start.AddDate(-2, 0, 0), From: start, To: start.Add(time.Hour), MaxPeriod: 744 * time.Hour}
 	for _, chronologic := range []bool{false, true} {
