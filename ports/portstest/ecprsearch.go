@@ -131,6 +131,9 @@ func personSearch(t *testing.T, open OpenPersonStore) {
 	})
 
 	t.Run("EC-30 a query is too broad if its rarest word has more than 10,000 candidates", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("10,000 words take the race detector too long")
+		}
 		r, ctx := registryOf(t, open)
 		many := func(first, n int) func(p *ecpr.Person, act ecpr.Act) {
 			return func(p *ecpr.Person, act ecpr.Act) {
