@@ -21,6 +21,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/issuing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/ecpr"
@@ -58,12 +59,8 @@ const (
 	onKafka  = "kafka"
 )
 
-// Values of ecpr.actor.authorisation, ecpr.export.mode and ecpr.cprcheck.mode.
+// Values of ecpr.export.mode and ecpr.cprcheck.mode.
 const (
-	ActorEnforce = "enforce"
-	ActorLog     = "log"
-	ActorOff     = "off"
-
 	ExportEmbedded = "embedded" // straight into the copies that this store serves
 	ExportFile     = "file"     // as files, for a server that imports them
 
@@ -355,7 +352,7 @@ func DefaultConfig() Config {
 	c.MinLog.CitizenMinAge, c.MinLog.DGWSOwn, c.MinLog.MaskUserCPR = 15, true, true
 	c.Outbox.Poll, c.Outbox.MaxBackoff, c.Outbox.Keep = time.Second, 5*time.Minute, 720*time.Hour
 	c.ECPR.Namespace = ecprws.DefaultNamespace
-	c.ECPR.Actor.Authorisation, c.ECPR.Search.Max = ActorEnforce, 100
+	c.ECPR.Actor.Authorisation, c.ECPR.Search.Max = string(issuing.Enforce), 100
 	c.ECPR.Notify.Enabled = true
 	c.ECPR.Notify.Topic, c.ECPR.Notify.IDType = ecprws.DefaultNamespace+":PersonIdentifierModification", "urn:oid:"+ecpr.XECPROID
 	c.ECPR.Export.Interval, c.ECPR.Export.Mode = time.Hour, ExportEmbedded

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/opennsp/nsp/application/issuing"
 )
 
 // key is one key of the configuration: its path, what it is for, and its field.
@@ -207,7 +209,7 @@ func keys() []key {
 
 		{path: "ecpr.namespace", doc: "namespace of the service's messages and of its notifications", field: func(c *Config) field { return (*text)(&c.ECPR.Namespace) }},
 		{path: "ecpr.actor.authorisation", doc: "whether the authorisation in Modified/By must be valid and the person's own: enforce, log or off", field: func(c *Config) field {
-			return &choice{&c.ECPR.Actor.Authorisation, []string{ActorEnforce, ActorLog, ActorOff}}
+			return &choice{&c.ECPR.Actor.Authorisation, []string{string(issuing.Enforce), string(issuing.Log), string(issuing.Off)}}
 		}},
 		{path: "ecpr.search.max", doc: "persons that a search returns", field: func(c *Config) field { return &number{&c.ECPR.Search.Max, 1, 1000} }},
 		{path: "ecpr.notify.enabled", doc: "whether changes are told to the notification service", field: func(c *Config) field { return (*truth)(&c.ECPR.Notify.Enabled) }},
