@@ -253,8 +253,23 @@ type Config struct {
 		MaxEntries      int
 		ScanBudget      int
 		CitizenMinAge   int
+		CustodyMaxAge   int
+		RelationCache   time.Duration
+		Aliases         bool
+		Names           bool
 		DGWSOwn         bool
 		MaskUserCPR     bool
+		Reduction       struct {
+			Window  time.Duration
+			Systems map[string]time.Duration
+		}
+		OwnCVR string
+		Remote struct {
+			URL     string
+			STS     string
+			Key     KeyPair
+			Timeout time.Duration
+		}
 	}
 
 	Outbox struct {
@@ -349,7 +364,8 @@ func DefaultConfig() Config {
 	c.MinLog.Consumer.Lease = 30 * time.Second
 	c.MinLog.DeadLetterAlarm = 1
 	c.MinLog.PageSize, c.MinLog.MaxPageSize, c.MinLog.MaxEntries, c.MinLog.ScanBudget = 500, 1000, 10_000, 50_000
-	c.MinLog.CitizenMinAge, c.MinLog.DGWSOwn, c.MinLog.MaskUserCPR = 15, true, true
+	c.MinLog.CitizenMinAge, c.MinLog.CustodyMaxAge, c.MinLog.DGWSOwn, c.MinLog.MaskUserCPR = 15, 15, true, true
+	c.MinLog.RelationCache, c.MinLog.Remote.Timeout = time.Minute, 2*time.Second
 	c.Outbox.Poll, c.Outbox.MaxBackoff, c.Outbox.Keep = time.Second, 5*time.Minute, 720*time.Hour
 	c.ECPR.Namespace = ecprws.DefaultNamespace
 	c.ECPR.Actor.Authorisation, c.ECPR.Search.Max = string(issuing.Enforce), 100

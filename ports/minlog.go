@@ -45,3 +45,22 @@ type LogMonths interface {
 
 // ErrMonthBusy: a month could not be removed, since others use it.
 var ErrMonthBusy = errors.New("log store: the month is in use")
+
+// AccessLog registers accesses to health data: it is what the services call that show or change them. It is safe for concurrent use.
+type AccessLog interface {
+	// Log returns nil when all entries, 1 to 1,000 of them, are durable; after an error that does not wrap minlog.ErrRefused it is not known, and
+	// they may be logged again: an entry equal to one before, with the same SequenceNumber, is ignored. An error that wraps minlog.ErrRefused
+	// (an entry that MinLog does not take; none was registered) comes again however often it is tried. Log is always a transaction of its
+	// own: called after the unit of work in ctx has written (Written) it does nothing and returns ErrLateLog at once. It ends when ctx does.
+	Log(ctx context.Context, entries ...minlog.Entry) error
+}
+
+// ErrLateLog: an access is registered before what it is for is written, not after.
+var ErrLateLog = errors.New("access log: the unit of work has written")
+
+// PersonNames returns the names of persons. It is safe for concurrent use.
+type PersonNames interface {
+	// Names returns the names that are known of ids (sources minlog.CPR and minlog.Authorisation), at most 10,000, in one reading of each
+	// register. A person without name, with a protected one (stamdata.Citizen.Protected at at) or whom no register knows is left out.
+	Names(ctx context.Context, ids []minlog.ID, at time.Time) (map[minlog.ID]string, error)
+}

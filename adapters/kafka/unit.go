@@ -19,9 +19,6 @@ var _ ports.UnitOfWork = units{}
 // commit has them stored, so that nothing is sent before seal has returned.
 func (s *Service) Units() ports.UnitOfWork { return units{s} }
 
-// unitKey finds the unit of one service in a context.
-type unitKey struct{ service *Service }
-
 type unit struct {
 	entries []entry
 	ended   bool
@@ -34,12 +31,12 @@ var (
 
 // Run keeps what work and seal append and has it stored in one transaction.
 func (us units) Run(ctx context.Context, work, seal func(context.Context) error) error {
-	if ctx.Value(unitKey(us)) != nil {
+	if ports.Unit(ctx, us.service) != nil {
 		return errNested
 	}
 	u := &unit{}
 	defer func() { u.ended = true }() // after a panic too
-	ctx = context.WithValue(ctx, unitKey(us), u)
+	ctx = ports.WithUnit(ctx, us.service, u, func() bool { return len(u.entries) > 0 })
 	if err := work(ctx); err != nil {
 		return err
 	}
@@ -72,7 +69,7 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	u, joined := ctx.Value(unitKey{l.service}).(*unit)
+	u, joined := ports.Unit(ctx, l.service).(*unit)
 	if joined && u.ended {
 		return errEnded
 	}

@@ -18,6 +18,7 @@ const (
 	RegistrationRequest     Context   = "RegistrationRequest"
 	LookupRequest           Context   = "LookupRequest"
 	OnBehalfOfLookupRequest Context   = "OnBehalfOfLookupRequest"
+	ReportRequest           Context   = "ReportRequest"
 	Cleanup                 Context   = "Cleanup" // a job
 
 	STS          Component = "STS"

@@ -1,5 +1,7 @@
 package minlog
 
+import "errors"
+
 // Field is an element of an entry. The order of the constants is the order in which an entry is checked: that of the elements in
 // minlog2-registration.xsd (Sundhedsdatastyrelsen/ehdsi), Source before Destination.
 type Field uint8
@@ -91,3 +93,15 @@ type Problem struct {
 	Code  string
 	Field Field
 }
+
+// ErrRefused: MinLog will never take an entry, however often it is handed in.
+var ErrRefused = errors.New("registration refused")
+
+// Refusal is an ErrRefused with the code that tells why.
+type Refusal struct{ Code string }
+
+// Error tells the code.
+func (r Refusal) Error() string { return ErrRefused.Error() + ": " + r.Code }
+
+// Unwrap returns ErrRefused.
+func (Refusal) Unwrap() error { return ErrRefused }

@@ -15,6 +15,10 @@ type View uint8
 const (
 	Self      View = iota // the data subject
 	Assistant             // the professional others acted for
+	Custody               // a holder of custody of the data subject
+	Guardian              // the guardian of the data subject
+	Proxy                 // whom the data subject gave power of attorney
+	Portal                // a system that reads for somebody it does not name (MinLog1)
 )
 
 // hiddenFromCitizen is the filter word of a registration that is not shown to citizens (minlog2-registration.xsd, FilterRelevanceType).

@@ -103,9 +103,6 @@ type units struct{ db *DB }
 
 var _ ports.UnitOfWork = units{}
 
-// unitKey finds the unit of one database in a context.
-type unitKey struct{ db *DB }
-
 // unit is a transaction: what takes back its writes, newest last, and what its commit does. A savepoint is the length of both.
 type unit struct {
 	db       *DB
@@ -123,12 +120,12 @@ var (
 
 // Run carries out work and seal in one transaction.
 func (us units) Run(ctx context.Context, work, seal func(context.Context) error) error {
-	if ctx.Value(unitKey(us)) != nil {
+	if ports.Unit(ctx, us.db) != nil {
 		return errNested
 	}
 	u := &unit{db: us.db}
 	defer u.end() // after a panic too
-	ctx = context.WithValue(ctx, unitKey(us), u)
+	ctx = ports.WithUnit(ctx, us.db, u, func() bool { return u.held })
 	if err := work(ctx); err != nil {
 		return err
 	}
@@ -165,7 +162,7 @@ func (u *unit) rollback(undo, onCommit int) {
 
 // write runs f under the lock: in the unit of ctx, or as a transaction of its own. If f fails, what it did is taken back.
 func (db *DB) write(ctx context.Context, f func(*unit) error) error {
-	u, joined := ctx.Value(unitKey{db}).(*unit)
+	u, joined := ports.Unit(ctx, db).(*unit)
 	if !joined {
 		return db.alone(ctx, f)
 	}
@@ -177,7 +174,7 @@ func (db *DB) write(ctx context.Context, f func(*unit) error) error {
 
 // alone runs f under the lock as a transaction of its own, whether ctx carries a unit or not. One that holds the lock would wait for itself.
 func (db *DB) alone(ctx context.Context, f func(*unit) error) error {
-	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.held {
+	if u, ok := ports.Unit(ctx, db).(*unit); ok && u.held {
 		return errHeld
 	}
 	u := &unit{db: db}
@@ -213,7 +210,7 @@ func (db *DB) read(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.held {
+	if u, ok := ports.Unit(ctx, db).(*unit); ok && u.held {
 		return f()
 	}
 	if err := db.acquire(ctx); err != nil {

@@ -156,7 +156,7 @@ func (db *DB) OrgUnits() ports.OrgUnits { return orgUnits{db, registerNamed(stam
 
 // read returns where ctx reads: within a unit of work that has written, its transaction, so that it sees its own writes.
 func (db *DB) read(ctx context.Context) session {
-	if u, ok := ctx.Value(unitKey{db}).(*unit); ok && u.tx != nil {
+	if u, ok := ports.Unit(ctx, db).(*unit); ok && u.tx != nil {
 		return u.tx.reading
 	}
 	return db.reading

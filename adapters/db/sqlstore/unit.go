@@ -12,9 +12,6 @@ type units struct{ db *DB }
 
 var _ ports.UnitOfWork = units{}
 
-// unitKey finds the unit of one database in a context.
-type unitKey struct{ db *DB }
-
 // unit is the unit of work of one Run. Its transaction opens at the first write.
 type unit struct {
 	tx    *tx // nil before the first write and after the end
@@ -29,12 +26,12 @@ var (
 
 // Run carries out work and seal in one transaction.
 func (us units) Run(ctx context.Context, work, seal func(context.Context) error) error {
-	if ctx.Value(unitKey(us)) != nil {
+	if ports.Unit(ctx, us.db) != nil {
 		return errNested
 	}
 	u := &unit{}
 	defer u.end() // after a panic too
-	ctx = context.WithValue(ctx, unitKey(us), u)
+	ctx = ports.WithUnit(ctx, us.db, u, func() bool { return u.tx != nil })
 	if err := work(ctx); err != nil {
 		return err
 	}
@@ -104,7 +101,7 @@ func (t *tx) control(text string) error {
 
 // write runs f in the transaction of the unit of work in ctx, or in one of its own. If f fails, what it did is taken back.
 func (db *DB) write(ctx context.Context, f func(*tx) error) error {
-	u, joined := ctx.Value(unitKey{db}).(*unit)
+	u, joined := ports.Unit(ctx, db).(*unit)
 	switch {
 	case !joined:
 		return db.alone(ctx, f)
@@ -198,7 +195,7 @@ func (db *DB) one(ctx context.Context, onCommit func(), text string, args ...any
 		}
 		return err
 	}
-	u, joined := ctx.Value(unitKey{db}).(*unit)
+	u, joined := ports.Unit(ctx, db).(*unit)
 	switch {
 	case !joined:
 		if changed, err = db.once(ctx, text, args...); err == nil && changed > 0 && onCommit != nil {
@@ -221,7 +218,7 @@ func (db *DB) one(ctx context.Context, onCommit func(), text string, args ...any
 // hasWritten tells whether the unit of work in ctx has written: another transaction of the same call might wait for it forever, for its turn, for
 // a lock or for a connection.
 func (db *DB) hasWritten(ctx context.Context) bool {
-	u, ok := ctx.Value(unitKey{db}).(*unit)
+	u, ok := ports.Unit(ctx, db).(*unit)
 	return ok && u.tx != nil
 }
 
