@@ -13,6 +13,8 @@ var (
 	errMayNotRegister = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to register"}
 	errNoAccess       = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to this person's log"}
 	errNotTheCaller   = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "OnBehalfOfPersonId is not the caller"}
+	errNotGranted     = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to look up registrations"}
+	errNoReport       = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access to the report"}
 	errUnavailable    = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "internal error"}
 )
 

@@ -18,7 +18,7 @@ import (
 
 // Inquiry is what a lookup asks for. Its JSON form is what the audit log keeps of it.
 type Inquiry struct {
-	Person      minlog.ID          `json:"person"` // the data subject, or whom assistants acted for
+	Person      minlog.ID          `json:"person"` // the data subject, or whom assistants acted for; zero = the caller
 	Grouping    string             `json:"grouping,omitempty"`
 	Details     string             `json:"details,omitempty"` // "None" = without the single registrations
 	Chronologic bool               `json:"chronologic,omitempty"`
@@ -32,6 +32,7 @@ type Inquiry struct {
 
 // Page is a part of an answer.
 type Page struct {
+	View    minlog.View // with whose eyes it was read
 	Groups  []minlog.Group
 	Details bool   // the entries of the groups are wanted too
 	Next    string // token of the next page, "" after the last
@@ -55,14 +56,23 @@ type Reading struct {
 // CitizenLookup shows citizens who looked at their data. It is safe for concurrent use; its fields are not changed after the first call.
 type CitizenLookup struct {
 	Reading
-	OwnByCard   bool // professionals may read their own log as citizens, with an ID card of level 4
-	MinAge      int  // whole years from which on citizens may read their own log
-	MaskUserCPR bool // users' civil registration numbers are left out
+	Relations     ports.Relations   // nil: nobody reads for another
+	Citizens      ports.Citizens    // knows birth dates; nil: the digits of the number tell them
+	Aliases       ports.Aliases     // nil: a person is known by the number that is asked for alone
+	Names         ports.PersonNames // nil: names are not looked up
+	Access        ports.AccessLog   // where lookups for another are registered
+	RelationCache time.Duration     // how long a relation that was found counts
+	OwnByCard     bool              // professionals may read their own log as citizens, with an ID card of level 4
+	MinAge        int               // whole years from which on citizens may read their own log
+	MaskUserCPR   bool              // users' civil registration numbers are left out
 }
 
 // AssistantLookup shows professionals what others did on their behalf. It is safe for concurrent use; its fields are not changed after the
 // first call.
-type AssistantLookup struct{ Reading }
+type AssistantLookup struct {
+	Reading
+	Names ports.PersonNames // nil: names are not looked up
+}
 
 // cardLevel is the level of an ID card that stands for a person (DGWS 1.0.1: a personal signature).
 const cardLevel = 4
@@ -86,6 +96,7 @@ func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inqu
 		},
 		mask: l.MaskUserCPR,
 	})
+	page.View = minlog.Self
 	return page, err
 }
 
@@ -113,7 +124,7 @@ func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q In
 	if !caller.Authorised() || !holdsCard(caller) && !holdsToken(caller) || !self.Is(q.Person) {
 		return Page{}, errNotTheCaller
 	}
-	return l.find(ctx, q, search{
+	page, err := l.find(ctx, q, search{
 		binding: []string{"assistants", caller.CPR.Digits(), caller.AuthorisationCode},
 		shows:   func(e *minlog.Entry) bool { return minlog.Assistant.Shows(e) && self.ActedFor(e) },
 		read: func(ctx context.Context, query minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
@@ -128,6 +139,8 @@ func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q In
 			return found[:min(n, len(found))], nil
 		},
 	})
+	page.View = minlog.Assistant
+	return page, err
 }
 
 // holdsCard tells whether the caller proved with an ID card to be a person.
@@ -285,24 +298,9 @@ const chunk = 1000
 // groups gathers the whole window and returns up to size groups after the one that the cursor names by its first registration.
 func (s *scanner) groups(ctx context.Context, by minlog.Grouping, after minlog.Cursor, size, limit int,
 ) (groups []minlog.Group, next minlog.Cursor, err error) {
-	var kept []minlog.Registration
-	for at := (minlog.Cursor{}); ; {
-		rows, err := s.rows(ctx, at, chunk)
-		if err != nil {
-			return nil, next, err
-		}
-		for i := range rows {
-			if s.keeps(&rows[i].Entry) {
-				kept = append(kept, rows[i])
-			}
-		}
-		if len(kept) > limit || s.budget < 0 {
-			return nil, next, errTooMany
-		}
-		if len(rows) < chunk {
-			break
-		}
-		at = rows[len(rows)-1].Cursor()
+	kept, err := s.all(ctx, limit)
+	if err != nil {
+		return nil, next, err
 	}
 	groups = minlog.GroupBy(kept, by)
 	if after != (minlog.Cursor{}) {
@@ -313,6 +311,28 @@ func (s *scanner) groups(ctx context.Context, by minlog.Grouping, after minlog.C
 		next = groups[size-1].Entries[0].Cursor()
 	}
 	return groups, next, nil
+}
+
+// all returns what is kept of the whole window, at most limit registrations.
+func (s *scanner) all(ctx context.Context, limit int) (kept []minlog.Registration, err error) {
+	for at := (minlog.Cursor{}); ; {
+		rows, err := s.rows(ctx, at, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			if s.keeps(&rows[i].Entry) {
+				kept = append(kept, rows[i])
+			}
+		}
+		if len(kept) > limit || s.budget < 0 {
+			return nil, errTooMany
+		}
+		if len(rows) < chunk {
+			return kept, nil
+		}
+		at = rows[len(rows)-1].Cursor()
+	}
 }
 
 // rows reads up to n rows and takes them from the budget.
