@@ -52,7 +52,7 @@ func Instant(t time.Time) Moment { return Moment{Sent: true, OK: true, Time: t} 
 
 // Rules are what an entry is measured by.
 type Rules struct {
-	Interface       string // Interface20230425 or Interface20250312
+	Interface       string // Interface20230425, Interface20250312 or Interface1
 	Now             time.Time
 	FutureTolerance time.Duration // how far in the future an access may end; negative: as far as it likes
 	MaxPeriod       time.Duration // the longest period
@@ -92,14 +92,14 @@ func (r *Rules) check(d *Draft, e *Entry) (Problem, bool) {
 	}
 	c.id(FieldOrg, &e.Org, false, maxOrg, r.organisation)
 	c.optional(FieldOrgName, e.OrgName, maxOrg)
-	c.id(FieldPerson, &e.Person, true, maxName, person)
+	c.id(FieldPerson, &e.Person, true, maxName, r.person)
 	c.optional(FieldPersonName, e.PersonName, maxName)
 	c.optional(FieldCorrelationID, e.CorrelationID, maxCorrelationID)
 	c.optional(FieldSequenceNumber, e.SequenceNumber, maxSequence)
-	c.id(FieldUser, &e.User, true, maxName, r.user)
+	c.id(FieldUser, &e.User, true, r.maxActor(), r.user)
 	c.optional(FieldUserName, e.UserName, maxName)
 	c.optional(FieldUserRole, e.UserRole, maxRole)
-	c.id(FieldOnBehalfOf, &e.OnBehalfOf, false, maxName, responsible)
+	c.id(FieldOnBehalfOf, &e.OnBehalfOf, false, r.maxActor(), r.onBehalfOf)
 	c.optional(FieldOnBehalfOfName, e.OnBehalfOfName, maxName)
 	c.optional(FieldOnBehalfOfRole, e.OnBehalfOfRole, maxRole)
 	if !c.failed {
@@ -274,11 +274,19 @@ func trimChain(c *Chain) *Chain {
 	return &trimmed
 }
 
-func person(id ID) (ID, string) {
-	switch id.Source {
-	case CPR:
+// maxActor is the longest identifier of a user or of the one acted for.
+func (r *Rules) maxActor() int {
+	if r.Interface == Interface1 {
+		return maxActor1
+	}
+	return maxName
+}
+
+func (r *Rules) person(id ID) (ID, string) {
+	switch {
+	case id.Source == CPR:
 		return civil(id)
-	case ECPR:
+	case id.Source == ECPR && r.Interface != Interface1:
 		return upper(id), ""
 	}
 	return id, CodeSource
@@ -286,6 +294,13 @@ func person(id ID) (ID, string) {
 
 func (r *Rules) user(id ID) (ID, string) {
 	if id.Source == EuropeanHealthProfessional && r.Interface == Interface20250312 {
+		return id, ""
+	}
+	return r.onBehalfOf(id)
+}
+
+func (r *Rules) onBehalfOf(id ID) (ID, string) {
+	if id.Source == Other && r.Interface == Interface1 {
 		return id, ""
 	}
 	return responsible(id)
@@ -301,8 +316,8 @@ func responsible(id ID) (ID, string) {
 	return id, CodeSource
 }
 
-// organisation accepts four registers in the newer interface and any text in the older one, and stores the older spelling of YDER as the
-// newer one.
+// organisation accepts four registers in the newest interface, those of MinLog1 in MinLog1, and any text in the interface between them,
+// whose spelling of YDER is stored as the newest one.
 func (r *Rules) organisation(id ID) (ID, string) {
 	if r.Interface == Interface20230425 {
 		if id.Source == "Yder" {
@@ -310,11 +325,19 @@ func (r *Rules) organisation(id ID) (ID, string) {
 		}
 		return id, ""
 	}
+	known := false
 	switch id.Source {
-	case SOR, YDER, CVR, EuropeanHealthOrganisation:
-		return id, ""
+	case SOR, YDER, CVR:
+		known = true
+	case EuropeanHealthOrganisation:
+		known = r.Interface != Interface1
+	case SKS, PNumber, Municipality, Other:
+		known = r.Interface == Interface1
 	}
-	return id, CodeSource
+	if !known {
+		return id, CodeSource
+	}
+	return id, ""
 }
 
 func civil(id ID) (ID, string) {

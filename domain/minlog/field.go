@@ -53,6 +53,7 @@ const (
 	maxWord          = 50 // reason, addition, criticality, filter
 	maxOrg           = 200
 	maxName          = 50 // identifiers and names of persons
+	maxActor1        = 20 // identifiers of users and of those acted for in MinLog1 (its columns)
 	maxCorrelationID = 46
 	maxSequence      = 36
 	maxRole          = 200

@@ -34,6 +34,9 @@ const (
 	YDER                       = "YDER"
 	CVR                        = "CVR"
 	EuropeanHealthOrganisation = "EuropeanHealthcareOrganisation"
+	SKS                        = "SKS"
+	PNumber                    = "CVR-P"
+	Municipality               = "Kommunekode"
 )
 
 // Chain is the system that called the registering system, and who called that.

@@ -49,6 +49,18 @@ func Window(cutoff, from, to time.Time, maxPeriod time.Duration, chronologic boo
 	return q, nil
 }
 
+// ClosedWindow returns the query, oldest first, for what is alive at cutoff and touches the window of MinLog1, which holds both its ends; they
+// are cut to microseconds, a zero one is no bound. A window that ends before it begins is refused.
+func ClosedWindow(cutoff, from, to time.Time, maxPeriod time.Duration) (Query, error) {
+	if !from.IsZero() && !to.IsZero() && from.After(to) {
+		return Query{}, syntax("fraDato is after tilDato")
+	}
+	if !to.IsZero() {
+		to = cut(to).Add(time.Microsecond) // of whole microseconds, the first that is not in it
+	}
+	return Window(cutoff, from, to, maxPeriod, true)
+}
+
 // Empty tells whether no registration can lie in the window: it does not end after it begins.
 func (q Query) Empty() bool { return !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) }
 

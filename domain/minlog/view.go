@@ -21,17 +21,51 @@ const (
 	Portal                // a system that reads for somebody it does not name (MinLog1)
 )
 
-// hiddenFromCitizen is the filter word of a registration that is not shown to citizens (minlog2-registration.xsd, FilterRelevanceType).
-const hiddenFromCitizen = "Ikke borger"
+// String returns the name of the view as clients of the REST interface see it.
+func (v View) String() string {
+	switch v {
+	case Assistant:
+		return "assistant"
+	case Custody:
+		return "custody"
+	case Guardian:
+		return "guardian"
+	case Proxy:
+		return "proxy"
+	case Portal:
+		return "portal"
+	}
+	return "self"
+}
+
+// Role returns the UserRole of who looks on behalf of the data subject, "" for views of others.
+func (v View) Role() string {
+	switch v {
+	case Custody:
+		return "Forældremyndighedsindehaver"
+	case Guardian:
+		return "Værge"
+	case Proxy:
+		return "Fuldmagtshaver"
+	}
+	return ""
+}
+
+// The filter words that hide a registration (minlog2-registration.xsd, FilterRelevanceType).
+const (
+	hiddenFromCitizen = "Ikke borger"
+	hiddenFromCustody = "Ikke forældremyndigheds-indehaver"
+)
 
 // Shows tells whether the filters of e let it be seen in the view. Case and outer blanks of a filter do not matter; words that are not known
-// hide nothing.
+// hide nothing. What holders of custody do not see a portal does not either: nobody knows for whom it asks.
 func (v View) Shows(e *Entry) bool {
 	if v == Assistant {
 		return true
 	}
 	for _, f := range e.Filters {
-		if strings.EqualFold(strings.TrimSpace(f), hiddenFromCitizen) {
+		f = strings.TrimSpace(f)
+		if strings.EqualFold(f, hiddenFromCitizen) || (v == Custody || v == Portal) && strings.EqualFold(f, hiddenFromCustody) {
 			return false
 		}
 	}

@@ -1,7 +1,11 @@
 // Package relation says who may act for whom.
 package relation
 
-import "github.com/opennsp/nsp/domain/validity"
+import (
+	"slices"
+
+	"github.com/opennsp/nsp/domain/validity"
+)
 
 // Kind of a relation between an actor and the person acted for.
 type Kind uint8
@@ -19,4 +23,9 @@ type Relation struct {
 	Kind  Kind
 	Valid validity.Period
 	Scope []string // of a proxy: what it is for; "*" is everything
+}
+
+// Covers tells whether the relation is for a service: custody and guardianship are for every one, a proxy for those in its scope.
+func (r Relation) Covers(service string) bool {
+	return r.Kind != Proxy || slices.Contains(r.Scope, "*") || slices.Contains(r.Scope, service)
 }
