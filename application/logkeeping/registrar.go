@@ -1,6 +1,7 @@
 package logkeeping
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -30,12 +31,14 @@ type Registrar struct {
 	FutureTolerance time.Duration // how far in the future an access may end; negative: no rule
 	RetentionYears  int           // calendar years that MinLog shows
 	AppendTimeout   time.Duration
-	BlockedCVR      []string // organisations that may not register
+	BlockedCVR      []string         // organisations that may not register
+	Reduction       minlog.Reduction // which accesses of one request become one; zero = none
 }
 
 // Submission is one request to register.
 type Submission struct {
-	Interface string         // version, such as minlog.Interface20250312
+	Interface string         // version, such as minlog.Interface20250312 or minlog.Interface1
+	Key       string         // stands for the caller's MessageID; "" = nothing does
 	Payload   [32]byte       // SHA-256 of the message's body, for the audit log
 	Entries   []minlog.Draft // in the order of the request
 }
@@ -55,7 +58,7 @@ type Failure struct {
 
 // Add registers the good entries of s and tells which were refused. The good ones and the count of the others are appended as one: all are in
 // the message log when the unit of work in ctx commits, or none is. Sent again, entries with a sequence number, or in a message with the
-// same MessageID, are the same registrations. Allowed to every system and, with an ID card, every professional whose organisation is not
+// same MessageID or Key, are the same registrations. Where equal accesses are folded, the receipt counts what was handed in. Allowed to every system and, with an ID card, every professional whose organisation is not
 // blocked. The number of entries is checked first (minlog.CheckBulk).
 func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submission) (Receipt, error) {
 	cvr := caller.Org.CVR
@@ -88,32 +91,20 @@ func mayRegister(caller identity.Caller) bool {
 	return caller.Kind == identity.System && caller.CPR.IsZero() && caller.OnBehalfOf == nil
 }
 
-// typicalRecord is about how many octets the record of a registration has.
-const typicalRecord = 640
-
 // records checks the entries and makes the records of the good ones and of the count of the others.
 func (r *Registrar) records(ctx context.Context, caller identity.Caller, s Submission) (Receipt, []messagelog.Record, error) {
 	now := r.Now()
-	rules := minlog.Rules{
-		Interface: s.Interface, Now: now, FutureTolerance: r.FutureTolerance, MaxPeriod: r.MaxPeriod,
-		Cutoff: minlog.Cutoff(now, r.RetentionYears),
-	}
-	recorder, err := minlog.NewRecorder(minlog.Registrar{
-		CVR: caller.Org.CVR, ITSystem: caller.SystemName, MessageID: caller.MessageID, Interface: s.Interface,
-	}, now)
+	rules := r.rules(s.Interface, now)
+	b, err := r.newBulk(ctx, minlog.Registrar{
+		CVR: caller.Org.CVR, ITSystem: caller.SystemName, MessageID: cmp.Or(s.Key, caller.MessageID), Interface: s.Interface,
+	}, now, len(s.Entries))
 	if err != nil {
 		return Receipt{}, nil, err
 	}
-	headers := []messagelog.Header{
-		{Key: "nsp-format", Value: "1"},
-		{Key: "nsp-call", Value: ports.CallID(ctx)},
-		{Key: "nsp-produced", Value: now.UTC().Format(time.RFC3339Nano)},
-	}
-	keys := personKeys{hmac.New(sha256.New, r.KeySecret)}
 	receipt := Receipt{}
-	records := make([]messagelog.Record, 0, len(s.Entries)+1)
-	values := make([]byte, 0, len(s.Entries)*typicalRecord) // of all records; each has its part
 	rejected := map[string]int{}
+	var folding []minlog.Indexed
+	folds := r.Reduction.Window > 0 || len(r.Reduction.Systems) > 0
 	for i := range s.Entries {
 		draft := &s.Entries[i]
 		entry, problem, ok := rules.Check(draft)
@@ -122,23 +113,87 @@ func (r *Registrar) records(ctx context.Context, caller identity.Caller, s Submi
 			receipt.Failures = append(receipt.Failures, Failure{i, draft.Sequence(), problem})
 			continue
 		}
-		start := len(values)
-		if values, _, err = recorder.AppendRegistration(values, i, &entry); err != nil {
+		receipt.Added++
+		if folds {
+			folding = append(folding, minlog.Indexed{Index: i, Entry: entry})
+			continue
+		}
+		if err := b.add(i, &entry); err != nil {
 			return Receipt{}, nil, err
 		}
-		records = append(records, messagelog.Record{
-			Topic: r.Topic, Key: keys.of(entry.Person), Headers: headers, Value: values[start:len(values):len(values)],
-		})
-		receipt.Added++
+	}
+	if folds {
+		folding = r.Reduction.Fold(folding)
+		for i := range folding {
+			if err := b.add(folding[i].Index, &folding[i].Entry); err != nil {
+				return Receipt{}, nil, err
+			}
+		}
 	}
 	if len(rejected) > 0 {
-		tally, err := recorder.AppendTally(nil, rejected)
-		if err != nil {
+		if err := b.tally(rejected); err != nil {
 			return Receipt{}, nil, err
 		}
-		records = append(records, messagelog.Record{Topic: r.Topic, Headers: headers, Value: tally})
 	}
-	return receipt, records, nil
+	return receipt, b.records, nil
+}
+
+// rules are what an entry that arrives at now by an interface is measured by.
+func (r *Registrar) rules(version string, now time.Time) minlog.Rules {
+	return minlog.Rules{
+		Interface: version, Now: now, FutureTolerance: r.FutureTolerance, MaxPeriod: r.MaxPeriod, Cutoff: minlog.Cutoff(now, r.RetentionYears),
+	}
+}
+
+// typicalRecord is about how many octets the record of a registration has.
+const typicalRecord = 640
+
+// bulk is what one request adds to the message log.
+type bulk struct {
+	topic    messagelog.Topic
+	recorder *minlog.Recorder
+	headers  []messagelog.Header
+	keys     personKeys
+	values   []byte // of all records; each has its part
+	records  []messagelog.Record
+}
+
+// newBulk begins the records of n registrations that by hands in at now.
+func (r *Registrar) newBulk(ctx context.Context, by minlog.Registrar, now time.Time, n int) (*bulk, error) {
+	recorder, err := minlog.NewRecorder(by, now)
+	if err != nil {
+		return nil, err
+	}
+	return &bulk{
+		topic: r.Topic, recorder: recorder, keys: personKeys{hmac.New(sha256.New, r.KeySecret)},
+		headers: []messagelog.Header{
+			{Key: "nsp-format", Value: "1"},
+			{Key: "nsp-call", Value: ports.CallID(ctx)},
+			{Key: "nsp-produced", Value: now.UTC().Format(time.RFC3339Nano)},
+		},
+		values: make([]byte, 0, n*typicalRecord), records: make([]messagelog.Record, 0, n+1),
+	}, nil
+}
+
+// add adds the registration of e, which has the index in the request.
+func (b *bulk) add(index int, e *minlog.Entry) (err error) {
+	start := len(b.values)
+	if b.values, _, err = b.recorder.AppendRegistration(b.values, index, e); err != nil {
+		return err
+	}
+	b.records = append(b.records, messagelog.Record{
+		Topic: b.topic, Key: b.keys.of(e.Person), Headers: b.headers, Value: b.values[start:len(b.values):len(b.values)],
+	})
+	return nil
+}
+
+// tally adds the count of what was refused, by system.
+func (b *bulk) tally(rejected map[string]int) error {
+	value, err := b.recorder.AppendTally(nil, rejected)
+	if err == nil {
+		b.records = append(b.records, messagelog.Record{Topic: b.topic, Headers: b.headers, Value: value})
+	}
+	return err
 }
 
 // keySize is how much of the code of a person a record key holds.
