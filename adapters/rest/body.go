@@ -17,11 +17,17 @@ import (
 )
 
 // members are the members that a JSON object may have, and where their values go: what encoding/json fills, such as *string, *int or
-// *time.Time, or members or objects.
+// *time.Time, or members, object, objects or orNull.
 type members map[string]any
+
+// object is a JSON object: the call returns its members, and tells that it is there.
+type object func() members
 
 // objects are the objects of a JSON array: each call returns the members of the next one.
 type objects func() members
+
+// orNull is what encoding/json fills, unless it is null.
+type orNull struct{ target any }
 
 // ask reads the body of an operation that takes no query.
 func (x *exchange) ask(into members) error {
@@ -66,19 +72,29 @@ func (into members) read(d *json.Decoder) error {
 		switch target := target.(type) {
 		case members:
 			err = target.read(d)
+		case object:
+			err = target().read(d)
 		case objects:
 			err = target.read(d)
+		case orNull:
+			err = decodeValue(d, target.target, true)
 		default:
-			var value json.RawMessage
-			if d.Decode(&value) != nil || string(value) == "null" || json.Unmarshal(value, target) != nil {
-				err = errJSON
-			}
+			err = decodeValue(d, target, false)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
+		return errJSON
+	}
+	return nil
+}
+
+// decodeValue fills target with the next value.
+func decodeValue(d *json.Decoder, target any, null bool) error {
+	var value json.RawMessage
+	if d.Decode(&value) != nil || !null && string(value) == "null" || json.Unmarshal(value, target) != nil {
 		return errJSON
 	}
 	return nil
@@ -158,19 +174,35 @@ func tag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) +
 // payload is the SHA-256 of what the call asks for.
 func (x *exchange) payload() (sum [32]byte, err error) {
 	h := sha256.New()
-	for _, part := range append([]string{x.http.Method, x.http.URL.EscapedPath(), string(x.body)}, x.http.Header.Values("If-Match")...) {
+	parts := [][]byte{[]byte(x.http.Method), []byte(x.http.URL.EscapedPath()), x.body}
+	for _, tag := range x.http.Header.Values("If-Match") {
+		parts = append(parts, []byte(tag))
+	}
+	for _, part := range parts {
 		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a hash never fails
-		_, _ = io.WriteString(h, part)
+		_, _ = h.Write(part)
 	}
 	h.Sum(sum[:0])
 	return sum, nil
+}
+
+// keyed tells whether the client gave the call an id.
+func (x *exchange) keyed() bool { return len(x.http.Header.Values(headerKey)) > 0 }
+
+// policy is that of the endpoint. Where a key is optional, the answer to a call without one is not kept.
+func (x *exchange) policy() admitting.Policy {
+	p := x.endpoint.policy
+	if x.endpoint.keyOptional && !x.keyed() {
+		p.Resend = admitting.Recompute
+	}
+	return p
 }
 
 // idempotencyKey returns the id that the client gave the call, else that of the call.
 func (x *exchange) idempotencyKey() (string, error) {
 	values := x.http.Header.Values(headerKey)
 	switch {
-	case len(values) == 0 && x.endpoint.policy.Resend == admitting.Store:
+	case len(values) == 0 && x.policy().Resend == admitting.Store:
 		return "", errNoKey
 	case len(values) == 0:
 		return x.access.CallID, nil

@@ -72,7 +72,7 @@ func (a *api) serve(c echo.Context, ep *endpoint, allow string) {
 	x.access.ReqSize = int64(len(x.body))
 	x.access.Stats.RequestContent = a.Now().Sub(x.access.Arrived)
 	if err == nil {
-		err = a.Gate.Ready(ctx)
+		err = a.gate(ep).Ready(ctx)
 	}
 	if err != nil {
 		a.turnAway(ctx, w, x, err)
@@ -112,8 +112,11 @@ func (x *exchange) maxBytes() int64 {
 	if x.endpoint.path == pathSessions && x.envelope() {
 		return maxEnvelope
 	}
-	return maxJSON
+	return cmp.Or(x.endpoint.maxBytes, maxJSON)
 }
+
+// gate is what calls of the endpoint go through.
+func (a *api) gate(ep *endpoint) *admitting.Gate { return cmp.Or(ep.gate, a.Gate) }
 
 // envelope tells whether the body is a SOAP message.
 func (x *exchange) envelope() bool { return x.media == "text/xml" || x.media == "application/soap+xml" }
@@ -201,14 +204,14 @@ func (a *api) carryOut(ctx context.Context, x *exchange, refused error) admittin
 		defer cancel()
 	}
 	call := admitting.Call{
-		Service: Service, Route: x.component(), Operation: x.endpoint.operation, Policy: x.endpoint.policy, Caller: x.caller, Refused: refused,
+		Service: Service, Route: x.component(), Operation: x.endpoint.operation, Policy: x.policy(), Caller: x.caller, Refused: refused,
 		Access: x.access, Payload: x.payload, Status: x.endpoint.status,
 	}
 	work := func(ctx context.Context, caller identity.Caller) (err error) {
 		x.reply, err = x.endpoint.serve(ctx, x, caller)
 		return err
 	}
-	out := a.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
+	out := a.gate(x.endpoint).Do(ctx, call, work, func(err error) (admitting.Answer, error) {
 		if err != nil {
 			return x.problem(err), nil
 		}

@@ -22,6 +22,10 @@ type endpoint struct {
 	// returns the reply that was written as body.
 	status int
 	again  func(body []byte) reply
+	// keyOptional: a call without Idempotency-Key is carried out, and its reply is not kept.
+	keyOptional bool
+	maxBytes    int64           // of a body; 0 = maxJSON
+	gate        *admitting.Gate // that the call goes through; nil = api.Gate
 	// admit tells who calls; nil = whoever has the bearer token of the request.
 	admit func(ctx context.Context, x *exchange) (identity.Caller, error)
 	// serve runs the use case inside the unit of work of the call. An error that wraps a fault.Error is told to the caller; any other is ours.
@@ -100,6 +104,7 @@ func (a *api) endpoints() []endpoint {
 	all = append(all, a.outboxEndpoints(administrators)...)
 	all = append(all, a.registerEndpoints(administrators)...)
 	all = append(all, a.ecprEndpoints()...)
+	all = append(all, a.minlogEndpoints()...)
 	if a.Development == nil {
 		return all
 	}

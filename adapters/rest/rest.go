@@ -46,6 +46,7 @@ type Deps struct {
 	Development    *Development            // nil in production
 	Cleaning       *logkeeping.Cleaning    // nil where this server has no clean-up
 	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
+	MinLog         *MinLog                 // nil where this server has no registrations and lookups of MinLog
 	ECPR           *ECPR                   // nil where this server has no registrations
 	Outbox         *relaying.Operating     // nil where this server has no outbox
 	Registers      *replicating.Operation  // nil where this server has no registers
@@ -100,6 +101,12 @@ func MountCleanup(e *echo.Echo, d Deps) {
 func MountECPR(e *echo.Echo, d Deps) {
 	a := newAPI(d)
 	a.mount(e, a.ecprEndpoints())
+}
+
+// MountMinLog has e serve nothing of the API but MinLog, without its operation, for a server that has it and not the API.
+func MountMinLog(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.minlogEndpoints())
 }
 
 func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }

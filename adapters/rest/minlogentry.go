@@ -1,0 +1,405 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/minlog"
+)
+
+// drafts reads the entries of the body as they are; at most limit may be there. What is wrong outside them, or their number, is a fault.Error;
+// what is wrong in one is said in its draft.
+func (x *exchange) drafts(limit int) ([]minlog.Draft, error) {
+	if x.media != contentJSON {
+		return nil, errMedia
+	}
+	if !utf8.Valid(x.body) || !json.Valid(x.body) {
+		return nil, errJSON
+	}
+	var drafts []minlog.Draft
+	count, lists, strange := 0, 0, false
+	w := walker{text: x.body}
+	entry := func() {
+		if count++; count > limit {
+			w.skip() // it is counted alone
+			return
+		}
+		drafts = append(drafts, minlog.Draft{})
+		r := entryReader{walker: &w, draft: &drafts[count-1]}
+		if !w.object(r.member) {
+			strange = true
+		}
+	}
+	isObject := w.object(func(name string) {
+		if name != "entries" {
+			strange = true
+			w.skip()
+			return
+		}
+		lists++
+		if !w.array(entry) {
+			strange = true
+		}
+	})
+	switch {
+	case !isObject || strange || lists != 1:
+		return nil, errJSON
+	case count == 0:
+		return nil, errNoEntry
+	case count > limit:
+		return nil, fault.Error{
+			Kind: fault.TooLarge, Code: minlog.CodeTooManyEntries, Text: fmt.Sprintf("%d entries, at most %d are allowed.", count, limit),
+		}
+	}
+	return drafts, nil
+}
+
+// lacksSequence tells whether an entry is known by its place in the call alone.
+func lacksSequence(drafts []minlog.Draft) bool {
+	for i := range drafts {
+		if d := &drafts[i]; d.Entry.SequenceNumber == "" && !d.Malformed.Has(minlog.FieldSequenceNumber) {
+			return true
+		}
+	}
+	return false
+}
+
+// entryReader reads one entry.
+type entryReader struct {
+	*walker
+	draft *minlog.Draft
+	seen  minlog.FieldSet
+}
+
+// member reads the member of an entry.
+func (r *entryReader) member(name string) {
+	d := r.draft
+	e := &d.Entry
+	switch name {
+	case "source":
+		if r.first(minlog.FieldSource) {
+			e.Source = r.chain(1)
+		}
+	case "system":
+		r.text(minlog.FieldSystem, &e.System)
+	case "activity":
+		r.text(minlog.FieldActivity, &e.Activity)
+	case "reason":
+		r.text(minlog.FieldReason, &e.Reason)
+	case "addition":
+		r.text(minlog.FieldAddition, &e.Addition)
+	case "criticality":
+		r.text(minlog.FieldCriticality, &e.Criticality)
+	case "at":
+		r.moment(minlog.FieldAt, &d.At)
+	case "from":
+		r.moment(minlog.FieldFrom, &d.From)
+	case "to":
+		r.moment(minlog.FieldTo, &d.To)
+	case "org":
+		r.id(minlog.FieldOrg, &e.Org)
+	case "orgName":
+		r.text(minlog.FieldOrgName, &e.OrgName)
+	case "person":
+		r.id(minlog.FieldPerson, &e.Person)
+	case "personName":
+		r.text(minlog.FieldPersonName, &e.PersonName)
+	case "correlationId":
+		r.text(minlog.FieldCorrelationID, &e.CorrelationID)
+	case "sequenceNumber":
+		r.text(minlog.FieldSequenceNumber, &e.SequenceNumber)
+	case "user":
+		r.id(minlog.FieldUser, &e.User)
+	case "userName":
+		r.text(minlog.FieldUserName, &e.UserName)
+	case "userRole":
+		r.text(minlog.FieldUserRole, &e.UserRole)
+	case "behalf":
+		r.id(minlog.FieldOnBehalfOf, &e.OnBehalfOf)
+	case "behalfName":
+		r.text(minlog.FieldOnBehalfOfName, &e.OnBehalfOfName)
+	case "behalfRole":
+		r.text(minlog.FieldOnBehalfOfRole, &e.OnBehalfOfRole)
+	case "filters":
+		r.filters()
+	default:
+		d.Unknown = true
+		r.skip()
+	}
+}
+
+// first tells whether the field is met for the first time; else it goes past its value and says that it was repeated.
+func (r *entryReader) first(f minlog.Field) bool {
+	if r.seen.Has(f) {
+		r.draft.Repeated.Add(f)
+		r.skip()
+		return false
+	}
+	r.seen.Add(f)
+	return true
+}
+
+func (r *entryReader) text(f minlog.Field, s *string) {
+	if r.first(f) {
+		r.value(f, s)
+	}
+}
+
+// value reads the text of f, which is malformed if it is none.
+func (r *entryReader) value(f minlog.Field, s *string) {
+	text, ok := r.string()
+	if !ok {
+		r.draft.Malformed.Add(f)
+		return
+	}
+	*s = text
+}
+
+func (r *entryReader) moment(f minlog.Field, m *minlog.Moment) {
+	if !r.first(f) {
+		return
+	}
+	m.Sent = true
+	var text string
+	r.value(f, &text)
+	m.OK = m.Time.UnmarshalText([]byte(text)) == nil // as strict as RFC 3339
+}
+
+func (r *entryReader) id(f minlog.Field, id *minlog.ID) {
+	if !r.first(f) {
+		return
+	}
+	var source, value bool
+	isObject := r.object(func(name string) {
+		switch name {
+		case "source":
+			r.once(f, &source, &id.Source)
+		case "id":
+			r.once(f, &value, &id.Value)
+		default:
+			r.draft.Unknown = true
+			r.skip()
+		}
+	})
+	if !isObject {
+		r.draft.Malformed.Add(f)
+	}
+}
+
+// once reads the text of a part of f.
+func (r *entryReader) once(f minlog.Field, seen *bool, s *string) {
+	if *seen {
+		r.draft.Repeated.Add(f)
+		r.skip()
+		return
+	}
+	*seen = true
+	r.value(f, s)
+}
+
+// chain reads a calling system, which is the one at depth, and who called it.
+func (r *entryReader) chain(depth int) *minlog.Chain {
+	if depth > minlog.MaxChain {
+		r.draft.ChainTooDeep = true
+		r.skip()
+		return nil
+	}
+	c := &minlog.Chain{}
+	var correlation, system, source bool
+	isObject := r.object(func(name string) {
+		switch {
+		case name == "correlationId":
+			r.once(minlog.FieldSource, &correlation, &c.CorrelationID)
+		case name == "system":
+			r.once(minlog.FieldSource, &system, &c.System)
+		case name == "source" && !source:
+			source = true
+			c.Source = r.chain(depth + 1)
+		case name == "source":
+			r.draft.Repeated.Add(minlog.FieldSource)
+			r.skip()
+		default:
+			r.draft.Unknown = true
+			r.skip()
+		}
+	})
+	if !isObject {
+		r.draft.Malformed.Add(minlog.FieldSource)
+	}
+	return c
+}
+
+func (r *entryReader) filters() {
+	if !r.first(minlog.FieldFilters) {
+		return
+	}
+	d := r.draft
+	isArray := r.array(func() {
+		var text string
+		if r.value(minlog.FieldFilters, &text); text == "" {
+			return
+		}
+		if d.FilterCount++; d.FilterCount <= minlog.MaxFilters {
+			d.Entry.Filters = append(d.Entry.Filters, text)
+		}
+	})
+	if !isArray {
+		d.Malformed.Add(minlog.FieldFilters)
+	}
+}
+
+// walker goes through a text that is JSON: whoever makes it has asked json.Valid. It keeps nothing and goes no deeper than its callers do.
+type walker struct {
+	text []byte
+	at   int
+}
+
+// next returns the first octet of what comes, 0 at the end.
+func (w *walker) next() byte {
+	for ; w.at < len(w.text); w.at++ {
+		switch c := w.text[w.at]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// skip goes past the next value.
+func (w *walker) skip() {
+	for depth := 0; ; {
+		switch w.next() {
+		case 0:
+			return
+		case '"':
+			w.literal()
+		case '{', '[':
+			w.at++
+			depth++
+		case '}', ']':
+			w.at++
+			depth--
+		default:
+			w.at += len(w.text[w.at:]) - len(bytes.TrimLeft(w.text[w.at:], "+-.0123456789Eaeflnrstu"))
+		}
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// literal returns the text in quotes that comes.
+func (w *walker) literal() []byte {
+	start := w.at
+	for w.at++; w.text[w.at] != '"'; w.at++ {
+		if w.text[w.at] == '\\' {
+			w.at++
+		}
+	}
+	w.at++
+	return w.text[start:w.at]
+}
+
+// object calls member with the name of each member of the object that comes; member goes past its value. It goes past whatever else comes,
+// and returns false.
+func (w *walker) object(member func(name string)) bool {
+	if w.next() != '{' {
+		w.skip()
+		return false
+	}
+	for w.at++; w.next() != '}'; {
+		name, _ := w.string()
+		member(name)
+	}
+	w.at++
+	return true
+}
+
+// array calls item at each value of the array that comes; item goes past it. It goes past whatever else comes, and returns false.
+func (w *walker) array(item func()) bool {
+	if w.next() != '[' {
+		w.skip()
+		return false
+	}
+	for w.at++; w.next() != ']'; {
+		item()
+	}
+	w.at++
+	return true
+}
+
+// string returns the text that comes. It goes past whatever else comes, and past a text that XML 1.0 cannot hold, so that no answer of the
+// SOAP services could.
+func (w *walker) string() (s string, ok bool) {
+	if w.next() != '"' {
+		w.skip()
+		return "", false
+	}
+	literal := w.literal()
+	if bytes.IndexByte(literal, '\\') < 0 {
+		s = string(literal[1 : len(literal)-1])
+	} else if json.Unmarshal(literal, &s) != nil || strings.ContainsRune(s, utf8.RuneError) {
+		return "", false // half of a pair of surrogates
+	}
+	ok = strings.IndexFunc(s, func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF }) < 0
+	if !ok {
+		s = ""
+	}
+	return s, ok
+}
+
+// problemText says in words what each code of a refused entry means, and never a value.
+func problemText(p minlog.Problem) string {
+	name := memberNames()[p.Field]
+	switch p.Code {
+	case minlog.CodeMissing:
+		return name + " is missing"
+	case minlog.CodeTooLong:
+		return name + " is too long"
+	case minlog.CodeSource:
+		return name + " has a source that is not allowed"
+	case minlog.CodePersonID:
+		return name + " is not a valid number"
+	case minlog.CodeTime:
+		return name + ": either at or both from and to must hold a time with a zone (RFC 3339)"
+	case minlog.CodeTooEarly:
+		return name + " is before 2015"
+	case minlog.CodeTooOld:
+		return name + " is longer ago than MinLog shows"
+	case minlog.CodeFuture:
+		return name + " is in the future"
+	case minlog.CodePeriod:
+		return "from is after to"
+	case minlog.CodePeriodLength:
+		return name + " is too long after from"
+	case minlog.CodeDuplicate:
+		return name + " is repeated"
+	case minlog.CodeUnknown:
+		return name + " holds an unknown member"
+	case minlog.CodeTooManyFilters:
+		return name + " holds more than " + strconv.Itoa(minlog.MaxFilters)
+	case minlog.CodeSourceDepth:
+		return name + " is nested deeper than " + strconv.Itoa(minlog.MaxChain)
+	}
+	return name + " is not valid"
+}
+
+// memberNames are the names of the fields of an entry.
+func memberNames() [minlog.FieldCount]string {
+	return [minlog.FieldCount]string{
+		minlog.FieldSource: "source", minlog.FieldSourceCorrelationID: "source.correlationId", minlog.FieldSourceSystem: "source.system",
+		minlog.FieldDestination: "the entry", minlog.FieldSystem: "system", minlog.FieldActivity: "activity", minlog.FieldReason: "reason",
+		minlog.FieldAddition: "addition", minlog.FieldCriticality: "criticality", minlog.FieldAt: "at", minlog.FieldFrom: "from",
+		minlog.FieldTo: "to", minlog.FieldOrg: "org", minlog.FieldOrgName: "orgName", minlog.FieldPerson: "person",
+		minlog.FieldPersonName: "personName", minlog.FieldCorrelationID: "correlationId", minlog.FieldSequenceNumber: "sequenceNumber",
+		minlog.FieldUser: "user", minlog.FieldUserName: "userName", minlog.FieldUserRole: "userRole", minlog.FieldOnBehalfOf: "behalf",
+		minlog.FieldOnBehalfOfName: "behalfName", minlog.FieldOnBehalfOfRole: "behalfRole", minlog.FieldFilters: "filters",
+		minlog.FieldEntry: "the entry",
+	}
+}
