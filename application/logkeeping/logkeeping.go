@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
 )
 
 // What callers are told. One text for each operation, whatever the reason.
@@ -21,4 +22,14 @@ var (
 // unavailable is what the caller hears when a dependency failed; the cause is for the log.
 func unavailable(action string, cause error) error {
 	return fmt.Errorf("%s: %w: %w", action, errUnavailable, cause)
+}
+
+// proved tells whether the caller showed a credential of the scheme, with this call or when its session was opened. A session of a name of the
+// test federation, which there is in development alone, counts as one of whatever credential its kind of caller has.
+func proved(caller identity.Caller, scheme identity.Scheme) bool {
+	c := caller.Credential
+	if c.Scheme == identity.Session {
+		return c.Origin == scheme || c.Origin == identity.Sample
+	}
+	return c.Scheme == scheme
 }

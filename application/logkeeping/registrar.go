@@ -85,7 +85,7 @@ func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submissio
 
 // mayRegister tells whether the caller is a system, or an employee with an ID card. A token must be that of an organisation alone.
 func mayRegister(caller identity.Caller) bool {
-	if caller.Credential.Scheme == identity.DGWS {
+	if proved(caller, identity.DGWS) {
 		return caller.Kind == identity.System || caller.Kind == identity.Professional
 	}
 	return caller.Kind == identity.System && caller.CPR.IsZero() && caller.OnBehalfOf == nil
