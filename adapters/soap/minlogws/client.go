@@ -13,8 +13,8 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-// Client calls the operations of MinLog2. Send posts the element that body writes, in an envelope with the caller's credential, with the given
-// SOAPAction; a SOAP fault is a *soap.Fault.
+// Client calls the operations of MinLog2 and MinLog1. Send posts the element that body writes, in an envelope with the caller's credential,
+// with the given SOAPAction; a SOAP fault is a *soap.Fault.
 type Client struct {
 	Send func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error)
 }

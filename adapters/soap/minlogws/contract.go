@@ -6,7 +6,8 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 )
 
-// The contracts, written by us after the published schemas and, for the lookups, after what is known of them.
+// The contracts, written by us after the published schemas and, for the lookups of MinLog2 and MinLog1's registration, after what is known
+// of them.
 var (
 	//go:embed contract/minlog2-registration_20250312.wsdl
 	registrationWSDL20250312 []byte
@@ -26,6 +27,14 @@ var (
 	assistantsWSDL []byte
 	//go:embed contract/minlog2-lookup_20250312.xsd
 	lookupXSD []byte
+	//go:embed contract/minlog1-registration.wsdl
+	registration1WSDL []byte
+	//go:embed contract/minlog1-registration.xsd
+	registration1XSD []byte
+	//go:embed contract/minlog.wsdl
+	portalWSDL []byte
+	//go:embed contract/minlog.xsd
+	portalXSD []byte
 )
 
 func registration20250312() soap.Contract {
@@ -49,4 +58,12 @@ func citizenContract() soap.Contract {
 
 func assistantsContract() soap.Contract {
 	return soap.Contract{WSDL: assistantsWSDL, Files: map[string][]byte{"minlog2-lookup_20250312.xsd": lookupXSD}}
+}
+
+func registration1Contract() soap.Contract {
+	return soap.Contract{WSDL: registration1WSDL, Files: map[string][]byte{"minlog1-registration.xsd": registration1XSD}}
+}
+
+func portalContract() soap.Contract {
+	return soap.Contract{WSDL: portalWSDL, Files: map[string][]byte{"minlog.xsd": portalXSD}}
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-// failureText says what is wrong with a refused entry: it names the element and, where the client gave no sequence number, the place of the
+// failure says what is wrong with a refused entry: it names the element and, where the client gave no sequence number, the place of the
 // entry from 1, but never a value.
-func failureText(f logkeeping.Failure) string {
-	text := problemText(f.Problem)
+func (v *vocabulary) failure(f logkeeping.Failure) string {
+	text := v.problem(f.Problem)
 	if f.SequenceNumber == "" {
 		return "entry " + strconv.Itoa(f.Index+1) + ": " + text
 	}
 	return text
 }
 
-// problemText says in words what each code of a refused entry means.
-func problemText(p minlog.Problem) string {
-	name := fieldNames[p.Field]
+// problem says in words what each code of a refused entry means.
+func (v *vocabulary) problem(p minlog.Problem) string {
+	name := v[p.Field]
 	switch p.Code {
 	case minlog.CodeMissing:
 		return name + " is missing"
@@ -30,6 +30,9 @@ func problemText(p minlog.Problem) string {
 	case minlog.CodePersonID:
 		return name + " is not a valid number"
 	case minlog.CodeTime:
+		if v[minlog.FieldAt] == v[minlog.FieldFrom] { // there is but one form
+			return name + " must hold a date and time"
+		}
 		return name + ": either DateTime or both FromDateTime and ToDateTime must hold a date and time"
 	case minlog.CodeTooEarly:
 		return name + " is before 2015"

@@ -1,5 +1,5 @@
 // Package minlogws is the SOAP contract of MinLog2: registration of accesses to citizens' data (interfaces 2023-04-25 and 2025-03-12), the
-// citizen's lookup and the assistants' log.
+// citizen's lookup and the assistants' log; and of MinLog1, its predecessor: registration and the portals' lookup.
 package minlogws
 
 import (
@@ -38,6 +38,13 @@ var lookupPolicy = admitting.Policy{
 	Kinds:    []identity.Kind{identity.Professional, identity.Citizen},
 }
 
+// portalPolicy: an ID card of level 3 or higher, system or employee (mwl/nsi-minlog).
+var portalPolicy = admitting.Policy{
+	Schemes:  []identity.Scheme{identity.DGWS},
+	MinLevel: 3,
+	Kinds:    []identity.Kind{identity.System, identity.Professional},
+}
+
 // Registration returns the registration service at its paths. Every path takes both interface versions: the namespace of the request decides.
 func Registration(r *logkeeping.Registrar, p soap.Profile) []Mount {
 	service := soap.Service{
@@ -62,22 +69,77 @@ func register(r *logkeeping.Registrar, space, version string) soap.Operation {
 		Label:   ActionRegister,
 		Actions: versions(ActionRegister),
 		Policy:  registrationPolicy,
-		Serve: func(ctx context.Context, req soap.Request) (soap.Reply, error) {
-			drafts, err := DecodeRegistration(req.Tree, req.Body, r.MaxBulk)
-			if err != nil {
-				return nil, err
-			}
-			payload, err := req.Payload()
-			if err != nil {
-				return nil, err
-			}
-			receipt, err := r.Add(ctx, req.Caller, logkeeping.Submission{Interface: version, Payload: payload, Entries: drafts})
-			if err != nil {
-				return nil, err
-			}
-			return func(w *xmlout.Writer) { writeReceipt(w, space, receipt) }, nil
-		},
+		Serve: registering(r, version, DecodeRegistration, func(w *xmlout.Writer, receipt logkeeping.Receipt) {
+			writeReceipt(w, space, receipt)
+		}),
 	}
+}
+
+// registering serves a registration in the form of an interface.
+func registering(
+	r *logkeeping.Registrar, version string, decode func(*xmltree.Tree, xmltree.Node, int) ([]minlog.Draft, error),
+	write func(*xmlout.Writer, logkeeping.Receipt),
+) func(context.Context, soap.Request) (soap.Reply, error) {
+	return func(ctx context.Context, req soap.Request) (soap.Reply, error) {
+		drafts, err := decode(req.Tree, req.Body, r.MaxBulk)
+		if err != nil {
+			return nil, err
+		}
+		payload, err := req.Payload()
+		if err != nil {
+			return nil, err
+		}
+		receipt, err := r.Add(ctx, req.Caller, logkeeping.Submission{Interface: version, Payload: payload, Entries: drafts})
+		if err != nil {
+			return nil, err
+		}
+		return func(w *xmlout.Writer) { write(w, receipt) }, nil
+	}
+}
+
+// Registration1 returns MinLog1's registration at its path.
+func Registration1(r *logkeeping.Registrar, p soap.Profile) []Mount {
+	return []Mount{{PathRegistration1, soap.Service{
+		Name: Registration1Service, Component: audit.MinLog2, Profile: p, Contract: registration1Contract(),
+		Operations: []soap.Operation{{
+			Name:    soap.Name{Space: nsRegistration1, Local: rootRegister1},
+			Label:   ActionRegister1,
+			Actions: []string{ActionRegister1},
+			Policy:  registration1Policy(),
+			Serve:   registering(r, minlog.Interface1, DecodeRegistration1, writeReceipt1),
+		}},
+	}}}
+}
+
+// registration1Policy is that of MinLog2 but for tokens, which MinLog1 never took.
+func registration1Policy() admitting.Policy {
+	p := registrationPolicy
+	p.Schemes = []identity.Scheme{identity.DGWS}
+	return p
+}
+
+// Portal returns MinLog1's lookup, for portals that show citizens their log, at its path.
+func Portal(l *logkeeping.PortalLookup, p soap.Profile) []Mount {
+	return []Mount{{PathPortal, soap.Service{
+		Name: PortalService, Component: audit.MinLog2, Profile: p, Contract: portalContract(),
+		Operations: []soap.Operation{{
+			Name:    soap.Name{Space: nsPortal, Local: rootPortal},
+			Label:   labelPortal,
+			Actions: []string{ActionPortal},
+			Policy:  portalPolicy,
+			Serve: func(ctx context.Context, req soap.Request) (soap.Reply, error) {
+				q, err := bindPortal(req.Tree, req.Body)
+				if err != nil {
+					return nil, err
+				}
+				found, err := l.List(ctx, req.Caller, q.person, q.from, q.to)
+				if err != nil {
+					return nil, err
+				}
+				return func(w *xmlout.Writer) { writePortal(w, q.person, found) }, nil
+			},
+		}},
+	}}}
 }
 
 // Lookup returns the citizen's lookup and the assistants' log at their paths. Every path takes the requests of both.

@@ -13,24 +13,32 @@ import (
 // their number, is a fault.Error; what is wrong in one is said in its draft. Strings of the drafts point into the message.
 func DecodeRegistration(t *xmltree.Tree, root xmltree.Node, limit int) ([]minlog.Draft, error) {
 	b := entryBinder{scope: scope{t, t.Space(root)}}
+	return b.bulk(root, elemEntry, limit, b.entry)
+}
+
+// bulk reads the children of root, 1 to limit elements called name, each with entry.
+func (b *entryBinder) bulk(root xmltree.Node, name string, limit int, entry func(*minlog.Draft, xmltree.Node)) ([]minlog.Draft, error) {
 	count := 0
-	for c := t.First(root); c != xmltree.None; c = t.Next(c) {
+	for c := b.tree.First(root); c != xmltree.None; c = b.tree.Next(c) {
 		if !b.known(c) {
 			continue
 		}
-		if t.Local(c) != elemEntry {
-			return nil, syntax(rootRegister + " holds an unknown element")
+		if b.tree.Local(c) != name {
+			return nil, syntax(b.tree.Local(root) + " holds an unknown element")
 		}
 		count++
+	}
+	if count == 0 {
+		return nil, syntax("at least one " + name + " is required")
 	}
 	if err := minlog.CheckBulk(count, limit); err != nil {
 		return nil, err
 	}
 	drafts := make([]minlog.Draft, count)
 	i := 0
-	for c := t.First(root); c != xmltree.None; c = t.Next(c) {
+	for c := b.tree.First(root); c != xmltree.None; c = b.tree.Next(c) {
 		if b.known(c) {
-			b.entry(&drafts[i], c)
+			entry(&drafts[i], c)
 			i++
 		}
 	}
@@ -243,7 +251,7 @@ func writeReceipt(w *xmlout.Writer, space string, r logkeeping.Receipt) {
 	for _, f := range r.Failures {
 		w.Start(elemFailed)
 		w.Elem(elemFaultCode, f.Problem.Code)
-		w.Elem(elemFaultText, failureText(f))
+		w.Elem(elemFaultText, fieldNames.failure(f))
 		prefix("").writeOptional(w, elemSequenceNumber, f.SequenceNumber)
 		w.End()
 	}
