@@ -302,7 +302,7 @@ func TestSequence(t *testing.T) {
 func TestCheckedEntriesAreCanonical(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := draft().Draw(t, "draft")
-		r := rules(rapid.SampledFrom([]string{v2023, v2025}).Draw(t, "version"))
+		r := rules(rapid.SampledFrom([]string{v2023, v2025, minlog.Interface1}).Draw(t, "version"))
 		before := fmt.Sprintf("%+v", d)
 		e, why, ok := r.Check(&d)
 		require.Equal(t, before, fmt.Sprintf("%+v", d), "the draft was changed")
@@ -336,8 +336,8 @@ func draft() *rapid.Generator[minlog.Draft] {
 			Source: rapid.SampledFrom([]*minlog.Chain{nil, nil, chain(1), chain(8), chain(9), {}}).Draw(t, "chain"),
 			System: rapid.SampledFrom([]string{"FMK", "FMK", ""}).Draw(t, "system"), Activity: text.Draw(t, "activity"),
 			Reason: text.Draw(t, "reason"),
-			Org:    id(minlog.SOR, "Yder").Draw(t, "org"), Person: id(minlog.CPR, minlog.ECPR).Draw(t, "person"),
-			User: id(minlog.CPR, minlog.Authorisation, minlog.EuropeanHealthProfessional).Draw(t, "user"), OnBehalfOf: id(minlog.CPR).Draw(t, "behalf"),
+			Org:    id(minlog.SOR, "Yder", minlog.Other).Draw(t, "org"), Person: id(minlog.CPR, minlog.ECPR).Draw(t, "person"),
+			User: id(minlog.CPR, minlog.Authorisation, minlog.EuropeanHealthProfessional, minlog.Other).Draw(t, "user"), OnBehalfOf: id(minlog.CPR).Draw(t, "behalf"),
 			Filters: rapid.SliceOfN(rapid.SampledFrom([]string{"Ikke borger", "", "x"}), 0, 4).Draw(t, "filters"),
 		}}
 		if len(d.Entry.Filters) == 0 {

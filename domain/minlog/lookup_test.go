@@ -58,48 +58,10 @@ func bound(s string) time.Time {
 	return at(s)
 }
 
-func TestFilters(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		filter string
-		self   bool
-	}{
-		{"AC-23 not for citizens", "Ikke borger", false},
-		{"not for citizens, with blanks and in capitals", " IKKE BORGER ", false},
-		{"AC-23 not for holders of custody", "Ikke forældremyndigheds-indehaver", true},
-		{"AC-23 another word", "Ikke nogen", true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			e := minlog.Entry{Filters: []string{"x", c.filter}}
-			assert.Equal(t, c.self, minlog.Self.Shows(&e))
-			assert.True(t, minlog.Assistant.Shows(&e))
-		})
-	}
-}
-
 func number(t *testing.T, s string) cpr.Number {
 	n, err := cpr.Parse(s)
 	require.NoError(t, err)
 	return n
-}
-
-func TestOwnAge(t *testing.T) {
-	for _, c := range []struct {
-		name, number, now string
-		want              bool
-	}{
-		{"AC-26 teen", "0606104444", "2026-11-21T12:00:00Z", true},
-		{"AC-26 child", "0303164444", "2026-11-21T12:00:00Z", false},
-		{"grown up", "0202801111", "2026-11-21T12:00:00Z", true},
-		{"the last instant before the birthday in Copenhagen", "0303164444", "2031-03-02T22:59:59Z", false},
-		{"the first of the birthday", "0303164444", "2031-03-02T23:00:00Z", true},
-		{"born on a day that is none in that year", "2902015000", "2026-11-21T12:00:00Z", false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			assert.Equal(t, c.want, minlog.MayReadOwn(number(t, c.number), at(c.now), 15))
-		})
-	}
-	assert.False(t, minlog.MayReadOwn(cpr.Number{}, now, 0), "nobody")
 }
 
 func TestProfessional(t *testing.T) {

@@ -53,3 +53,21 @@ func TestAdmits(t *testing.T) {
 		}
 	}
 }
+
+func TestCovers(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		r    relation.Relation
+		want bool
+	}{
+		{"proxy for the service", relation.Relation{Kind: relation.Proxy, Scope: []string{"fmk", "minlog"}}, true},
+		{"proxy for everything", relation.Relation{Kind: relation.Proxy, Scope: []string{"*"}}, true},
+		{"proxy for another service", relation.Relation{Kind: relation.Proxy, Scope: []string{"fmk", "minlog2", "MINLOG", ""}}, false},
+		{"proxy for nothing", relation.Relation{Kind: relation.Proxy}, false},
+		{"custody", relation.Relation{Kind: relation.Custody}, true},
+		{"guardian", relation.Relation{Kind: relation.Guardian}, true},
+		{"no relation", relation.Relation{Scope: []string{"*"}}, false},
+	} {
+		assert.Equal(t, tt.want, tt.r.Covers("minlog"), tt.name)
+	}
+}

@@ -27,5 +27,11 @@ type Relation struct {
 
 // Covers tells whether the relation is for a service: custody and guardianship are for every one, a proxy for those in its scope.
 func (r Relation) Covers(service string) bool {
-	return r.Kind != Proxy || slices.Contains(r.Scope, "*") || slices.Contains(r.Scope, service)
+	switch r.Kind {
+	case Custody, Guardian:
+		return true
+	case Proxy:
+		return slices.Contains(r.Scope, "*") || slices.Contains(r.Scope, service)
+	}
+	return false
 }
