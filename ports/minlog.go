@@ -61,6 +61,7 @@ var ErrLateLog = errors.New("access log: the unit of work has written")
 // PersonNames returns the names of persons. It is safe for concurrent use.
 type PersonNames interface {
 	// Names returns the names that are known of ids (sources minlog.CPR and minlog.Authorisation), at most 10,000, in one reading of each
-	// register. A person without name, with a protected one (stamdata.Citizen.Protected at at) or whom no register knows is left out.
+	// register, as stamdata.NamesOf has them: of current rows, and authorisations valid at at. A person without name, with a protected one
+	// (stamdata.Citizen.Protected at at), with a number that was replaced, or whom no register knows is left out.
 	Names(ctx context.Context, ids []minlog.ID, at time.Time) (map[minlog.ID]string, error)
 }

@@ -110,7 +110,7 @@ func (r *Record) Disclose(county string, at time.Time) Disclosure {
 	d := Disclosure{
 		CPR: c.CPR, Current: c.Current, Prior: r.Prior, Sex: c.Sex, Birth: epoch(), BirthUncertain: true, Status: c.Status,
 		Name:       Name{Given: known(c.Name.Given), Middle: strings.TrimSpace(c.Name.Middle), Surname: known(c.Name.Surname)},
-		Addressing: known(strings.Join(strings.Fields(c.Name.Given+" "+c.Name.Middle+" "+c.Name.Surname), " ")),
+		Addressing: known(c.Name.String()),
 		Address:    c.address(), County: noCode,
 		Custody: r.custody(at), Wards: r.wards(at),
 	}

@@ -15,6 +15,7 @@ type engine interface {
 	copyEngine
 	loadEngine
 	personEngine
+	namesEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.
