@@ -19,6 +19,7 @@ import (
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -64,7 +65,9 @@ func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
 			return nil, err
 		}
 		c := &s.cfg.MinLog
-		citizens := &logkeeping.CitizenLookup{Reading: reading, OwnByCard: c.DGWSOwn, MinAge: c.CitizenMinAge, MaskUserCPR: c.MaskUserCPR}
+		citizens := &logkeeping.CitizenLookup{
+			Reading: reading, OwnByCard: c.DGWSOwn, Ages: minlog.Ages{Self: c.CitizenMinAge, Custody: c.CustodyMaxAge}, MaskUserCPR: c.MaskUserCPR,
+		}
 		mounts = append(mounts, minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
 	}
 	for i := range mounts {

@@ -68,7 +68,7 @@ func newHouse(t *testing.T) *house {
 		Store: db.LogStore(), Trail: h.notes, Now: clock, Logger: logger, TokenKey: []byte("token key"), PageSize: 500, MaxPageSize: 1000,
 		MaxEntries: 10000, ScanBudget: 50000, MaxPeriod: 744 * time.Hour, RetentionYears: 2,
 	}
-	h.citizen = &logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, MinAge: 15, MaskUserCPR: true}
+	h.citizen = &logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, Ages: minlog.Ages{Self: 15, Custody: 15}, MaskUserCPR: true}
 	h.assistants = &logkeeping.AssistantLookup{Reading: reading}
 	require.NoError(t, logkeeping.EnsureTopic(t.Context(), db.Topics(), topic, messagelog.Spec{Partitions: 1}))
 	return h

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
-	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/minlog"
@@ -53,18 +52,21 @@ type Reading struct {
 	RetentionYears int           // calendar years that MinLog shows
 }
 
-// CitizenLookup shows citizens who looked at their data. It is safe for concurrent use; its fields are not changed after the first call.
+// CitizenLookup shows citizens, and who acts for them, who looked at their data. It is safe for concurrent use; its fields are not changed after
+// the first call.
 type CitizenLookup struct {
 	Reading
 	Relations     ports.Relations   // nil: nobody reads for another
 	Citizens      ports.Citizens    // knows birth dates; nil: the digits of the number tell them
-	Aliases       ports.Aliases     // nil: a person is known by the number that is asked for alone
+	Aliases       ports.Aliases     // nil: a person is known by one number alone
 	Names         ports.PersonNames // nil: names are not looked up
 	Access        ports.AccessLog   // where lookups for another are registered
-	RelationCache time.Duration     // how long a relation that was found counts
-	OwnByCard     bool              // professionals may read their own log as citizens, with an ID card of level 4
-	MinAge        int               // whole years from which on citizens may read their own log
-	MaskUserCPR   bool              // users' civil registration numbers are left out
+	Ages          minlog.Ages
+	RelationCache time.Duration // how long a relation that was found counts
+	OwnByCard     bool          // professionals may read their own log as citizens, with an ID card of level 4
+	MaskUserCPR   bool          // users' civil registration numbers are left out
+
+	known relations
 }
 
 // AssistantLookup shows professionals what others did on their behalf. It is safe for concurrent use; its fields are not changed after the
@@ -80,77 +82,57 @@ const cardLevel = 4
 // tokenLevel is the assurance of a token that stands for a person (OIOSAML 2: AssuranceLevel; NSIS Substantial is the same).
 const tokenLevel = 3
 
-// Find returns what is registered about the person of q, if that is the caller.
+// Find returns what is registered about the person of q: the caller, or somebody whom the caller may act for. A lookup for another is
+// registered before anything is read.
 func (l *CitizenLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
 	l.note(ctx, audit.LookupRequest, caller, q)
-	person, err := cpr.Parse(q.Person.Value)
-	if err != nil || q.Person.Source != minlog.CPR || !l.mayRead(caller, person) {
-		return Page{}, errNoAccess
+	now := l.Now()
+	subject, view, err := l.admit(ctx, caller, q.Person, now)
+	if err != nil {
+		return Page{}, err
 	}
-	subject := minlog.ID{Source: minlog.CPR, Value: person.Digits()}
-	page, err := l.find(ctx, q, search{
-		binding: []string{"citizen", caller.CPR.Digits(), string(subject.Key())},
-		shows:   minlog.Self.Shows,
-		read: func(ctx context.Context, query minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
-			return l.Store.ByPerson(ctx, subject.Key(), query, after, n)
-		},
-		mask: l.MaskUserCPR,
-	})
-	page.View = minlog.Self
-	return page, err
-}
-
-// mayRead tells whether the caller may read the log of person.
-func (l *CitizenLookup) mayRead(caller identity.Caller, person cpr.Number) bool {
-	switch caller.Kind {
-	case identity.Citizen:
-		if !holdsToken(caller) || !caller.MayActFor(person) {
-			return false
-		}
-	case identity.Professional:
-		if !l.OwnByCard || !holdsCard(caller) {
-			return false
-		}
-	default:
-		return false
+	ids, err := idsOf(ctx, l.Aliases, subject)
+	if err != nil {
+		return Page{}, err
 	}
-	return caller.Is(person) && minlog.MayReadOwn(person, l.Now(), l.MinAge)
+	s := search{
+		view:    view,
+		binding: []string{"citizen", caller.CPR.Digits(), string(ids[0].Key())},
+		shows:   view.Shows,
+		read:    under(l.Store.ByPerson, ids),
+		mask:    l.MaskUserCPR,
+		names:   l.Names,
+	}
+	if view != minlog.Self {
+		s.before = func(ctx context.Context) error { return l.register(ctx, caller, subject, view, now) }
+	}
+	return l.find(ctx, q, s)
 }
 
 // Find returns what others did on behalf of the caller, whom q names by civil registration number or authorisation code.
 func (l *AssistantLookup) Find(ctx context.Context, caller identity.Caller, q Inquiry) (Page, error) {
 	l.note(ctx, audit.OnBehalfOfLookupRequest, caller, q)
 	self := minlog.Professional{CPR: caller.CPR, Authorisation: caller.AuthorisationCode}
-	if !caller.Authorised() || !holdsCard(caller) && !holdsToken(caller) || !self.Is(q.Person) {
+	if !caller.Authorised() || !holdsCard(caller) && !holdsToken(caller) || !q.Person.IsZero() && !self.Is(q.Person) {
 		return Page{}, errNotTheCaller
 	}
-	page, err := l.find(ctx, q, search{
+	return l.find(ctx, q, search{
+		view:    minlog.Assistant,
 		binding: []string{"assistants", caller.CPR.Digits(), caller.AuthorisationCode},
 		shows:   func(e *minlog.Entry) bool { return minlog.Assistant.Shows(e) && self.ActedFor(e) },
-		read: func(ctx context.Context, query minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
-			var found []minlog.Registration
-			for _, id := range self.IDs() {
-				rows, err := l.Store.ByBehalf(ctx, id.Key(), query, after, n)
-				if err != nil {
-					return nil, err
-				}
-				found = minlog.Merge(found, rows, query.Chronologic)
-			}
-			return found[:min(n, len(found))], nil
-		},
+		read:    under(l.Store.ByBehalf, self.IDs()),
+		names:   l.Names,
 	})
-	page.View = minlog.Assistant
-	return page, err
 }
 
 // holdsCard tells whether the caller proved with an ID card to be a person.
 func holdsCard(caller identity.Caller) bool {
-	return caller.Credential.Scheme == identity.DGWS && caller.Credential.Level >= cardLevel && !caller.Vouched
+	return proved(caller, identity.DGWS) && caller.Credential.Level >= cardLevel && !caller.Vouched
 }
 
 // holdsToken tells whether the caller proved with an identity token to be a person.
 func holdsToken(caller identity.Caller) bool {
-	return caller.Credential.Scheme == identity.IDWS && caller.Credential.Level >= tokenLevel && !caller.CPR.IsZero() && !caller.Vouched
+	return proved(caller, identity.IDWS) && caller.Credential.Level >= tokenLevel && !caller.CPR.IsZero() && !caller.Vouched
 }
 
 // note says in the audit log who asks for what.
@@ -164,10 +146,30 @@ func (l *Reading) note(ctx context.Context, where audit.Context, caller identity
 
 // search is how one lookup reads.
 type search struct {
+	view    minlog.View
 	binding []string // whose lookup it is, for the page token
 	shows   func(*minlog.Entry) bool
-	read    func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
+	read    reader
+	before  func(context.Context) error // done before the first row is read; nil = nothing
 	mask    bool
+	names   ports.PersonNames // nil = none
+}
+
+// reader returns at most n registrations that q selects, in order, after the cursor.
+type reader func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
+
+// under returns a reader of what a store lists under any of ids, as if it were one.
+func under(list func(context.Context, minlog.Key, minlog.Query, minlog.Cursor, int) ([]minlog.Registration, error), ids []minlog.ID) reader {
+	return func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) (found []minlog.Registration, err error) {
+		for _, id := range ids {
+			rows, err := list(ctx, id.Key(), q, after, n)
+			if err != nil {
+				return nil, err
+			}
+			found = minlog.Merge(found, rows, q.Chronologic)
+		}
+		return found[:min(n, len(found))], nil
+	}
 }
 
 // find answers q. Single registrations are paged as they are read; groups need the whole window, so that it must be small.
@@ -195,9 +197,14 @@ func (l *Reading) find(ctx context.Context, q Inquiry, s search) (Page, error) {
 			return Page{}, err
 		}
 	}
+	if s.before != nil {
+		if err := s.before(ctx); err != nil {
+			return Page{}, err
+		}
+	}
 	keeps := func(e *minlog.Entry) bool { return s.shows(e) && selection.Keeps(e) }
 	scan := scanner{read: s.read, keeps: keeps, query: query, budget: l.ScanBudget}
-	page := Page{Details: q.Details != "None"}
+	page := Page{View: s.view, Details: q.Details != "None"}
 	var next minlog.Cursor
 	if by == minlog.Ungrouped {
 		page.Groups, next, err = scan.singles(ctx, after, size)
@@ -207,22 +214,25 @@ func (l *Reading) find(ctx context.Context, q Inquiry, s search) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	for i := range page.Groups {
-		l.present(&page.Groups[i], s.mask)
-	}
+	l.present(ctx, page.Groups, s)
 	if next != (minlog.Cursor{}) {
 		page.Next = minlog.PageToken(l.TokenKey, next, binding...)
 	}
 	return page, nil
 }
 
-func (l *Reading) present(g *minlog.Group, mask bool) {
-	if mask {
-		for i := range g.Entries {
-			g.Entries[i].Entry = minlog.Masked(g.Entries[i].Entry)
+// present names the persons of groups, masks the users and sets the heads.
+func (l *Reading) present(ctx context.Context, groups []minlog.Group, s search) {
+	l.fillNames(ctx, groups, s.names)
+	for i := range groups {
+		g := &groups[i]
+		if s.mask {
+			for j := range g.Entries {
+				g.Entries[j].Entry = minlog.Masked(g.Entries[j].Entry)
+			}
 		}
+		g.Summarise()
 	}
-	g.Summarise()
 }
 
 func (l *Reading) pageSize(wanted *int) (int, error) {
@@ -257,7 +267,7 @@ func instant(t time.Time) string {
 
 // scanner reads rows in order until it has enough.
 type scanner struct {
-	read   func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
+	read   reader
 	keeps  func(*minlog.Entry) bool
 	query  minlog.Query
 	budget int // rows that may still be read

@@ -43,14 +43,15 @@ func (l *PortalLookup) List(ctx context.Context, caller identity.Caller, person 
 	if err != nil && person != unknownNumber {
 		return nil, errNoNumber
 	}
-	query, err := minlog.Window(minlog.Cutoff(l.Now(), l.RetentionYears), from, to, l.MaxPeriod, true)
+	query, err := minlog.ClosedWindow(minlog.Cutoff(l.Now(), l.RetentionYears), from, to, l.MaxPeriod)
 	if err != nil || number.IsZero() {
 		return nil, err
 	}
-	scan := scanner{query: query, keeps: minlog.Portal.Shows, budget: l.ScanBudget,
-		read: func(ctx context.Context, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error) {
-			return l.Store.ByPerson(ctx, minlog.ID{Source: minlog.CPR, Value: number.Digits()}.Key(), q, after, n)
-		}}
+	ids, err := idsOf(ctx, l.Aliases, number)
+	if err != nil {
+		return nil, err
+	}
+	scan := scanner{read: under(l.Store.ByPerson, ids), keeps: minlog.Portal.Shows, query: query, budget: l.ScanBudget}
 	return scan.all(ctx, l.MaxEntries)
 }
 

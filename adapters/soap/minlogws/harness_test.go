@@ -98,7 +98,7 @@ func newService(t testing.TB) *service {
 		Log: s.db.MessageLog(), Trail: admitting.Trail{}, Now: clock, Topic: topic, KeySecret: []byte("secret"), MaxBulk: 1000, MaxPeriod: 744 * time.Hour,
 		FutureTolerance: 5 * time.Minute, RetentionYears: 2, AppendTimeout: time.Minute,
 	}, p)
-	lookups := minlogws.Lookup(&logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, MinAge: 15, MaskUserCPR: true},
+	lookups := minlogws.Lookup(&logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, Ages: minlog.Ages{Self: 15, Custody: 15}, MaskUserCPR: true},
 		&logkeeping.AssistantLookup{Reading: reading}, p)
 	s.lookups = lookups[0].Service.Operations
 	mounts = append(mounts, lookups...)
