@@ -178,6 +178,20 @@ func messageLogUnits(t *testing.T, open OpenMessageLog) {
 		assert.Equal(t, []string{"kept"}, values(between(ctx, t, log, topic, bounds(ctx, t, log))))
 	})
 
+	t.Run("what is appended apart from the unit is stored by itself, and stays when the unit rolls back", func(t *testing.T) {
+		log, admin, units := open(t)
+		ctx := bounded(t)
+		require.NoError(t, admin.CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+		require.ErrorIs(t, units.Run(ctx, func(ctx context.Context) error {
+			require.NoError(t, log.Append(ports.Apart(ctx), []messagelog.Record{record("k", "apart")}))
+			require.False(t, ports.Written(ctx), "the unit has not written")
+			require.NoError(t, log.Append(ctx, []messagelog.Record{record("k", "lost")}))
+			require.True(t, ports.Written(ctx), "the unit has written")
+			return errBoom
+		}, nothing), errBoom)
+		assert.Equal(t, []string{"apart"}, values(all(ctx, t, log, 0)))
+	})
+
 	t.Run("an Append that fails leaves the unit as it was", func(t *testing.T) {
 		log, admin, units := open(t)
 		ctx := bounded(t)

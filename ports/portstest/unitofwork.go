@@ -136,6 +136,21 @@ func UnitOfWork(t *testing.T, open func(*testing.T) (ports.UnitOfWork, ports.Log
 		requireAt(ctx, t, store, "taken", 5)
 	})
 
+	t.Run("what is done apart from the unit commits by itself, and stays when the unit rolls back", func(t *testing.T) {
+		units, store := open(t)
+		outer := bounded(t)
+		require.ErrorIs(t, units.Run(outer, func(ctx context.Context) error {
+			require.NoError(t, step(ports.Apart(ctx), store, "apart", 0, 1))
+			requireAt(outer, t, store, "apart", 1)
+			require.False(t, ports.Written(ctx), "the unit has not written")
+			require.NoError(t, step(ctx, store, "a", 0, 1))
+			require.True(t, ports.Written(ctx), "the unit has written")
+			return errBoom
+		}, nothing), errBoom)
+		requireAt(outer, t, store, "apart", 1)
+		requireNew(outer, t, store, "a")
+	})
+
 	t.Run("a write with the context of a unit that has ended fails", func(t *testing.T) {
 		units, store := open(t)
 		outer := bounded(t)
