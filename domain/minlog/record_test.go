@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -214,9 +215,14 @@ func TestOwnFormReadsAsJSON(t *testing.T) {
 	read, _, err := minlog.DecodeRecord(value)
 	require.NoError(t, err)
 	requireRegistration(t, minlog.Registration{ID: id, ReceivedAt: at("2026-11-01T08:15:02.4Z"), Registrar: registrar, Entry: e}, *read)
+	word := regexp.MustCompile(`^\w{3}$`)
 	for i := range value {
+		characters := "\"\\,{}[]: 0Zx-.\x00\x1f\x7f\xe2\xff"
+		if i > 0 && i+2 <= len(value) && word.Match(value[i-1:i+2]) {
+			characters = "\"\\\x1f\xff" // within a word the others are all alike
+		}
 		requireSameByJSON(t, value[:i])
-		for _, c := range []byte("\"\\,{}[]: 0Zx-.\x00\x1f\x7f\xe2\xff") {
+		for _, c := range []byte(characters) {
 			changed := bytes.Clone(value)
 			changed[i] = c
 			requireSameByJSON(t, changed)
