@@ -56,6 +56,10 @@ func TestContracts(t *testing.T) {
 			citizenPath: {`portType name="LookupidServicePort"`, `binding name="LookupidServiceBinding"`, `service name="LookupidService"`,
 				`soapAction="GetLogStatementsForCPRPersonWithID"`},
 			assistantsPath: {`portType name="LookupServicePort"`, `binding name="LookupServiceBinding"`, `service name="LookupService"`, `soapAction="GetLogStatementsOnBehalfOf"`},
+			path1: {`portType name="Minlog1RegisterPort"`, `port name="Minlog1RegisterPort"`, `binding name="Minlog1RegisterBinding"`,
+				`service name="Minlog1RegisterService"`, `soapAction="RegisterLogStatements"`},
+			portal: {`targetNamespace="` + nsPortal + `"`, `portType name="Minlogudtraekservice"`, `port name="MinlogudtraekserviceSoap11"`,
+				`binding name="MinlogudtraekserviceSoap11"`, `service name="MinlogudtraekserviceService"`, `soapAction=""`, `operation name="ListLogStatements"`},
 		} {
 			wsdl := s.get(t, path+"?wsdl").Body.String()
 			for _, name := range names {

@@ -65,7 +65,7 @@ func FuzzLookup(f *testing.F) {
 			return
 		}
 		defer tree.Release()
-		for _, op := range s.lookups {
+		for _, op := range s.operations[citizenPath] {
 			reply, err := op.Serve(t.Context(), soap.Request{Caller: caller, Tree: tree, Body: tree.Root()})
 			if err != nil {
 				told, _ := fault.Of(err)

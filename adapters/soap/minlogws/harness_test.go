@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,12 +32,15 @@ import (
 const topic messagelog.Topic = "minlog.registrations.v1"
 
 const (
+	listed       = "33257872" // the organisation whose systems may ask for any citizen's log
 	citizen      = "0202801111"
 	professional = "0404701111"
 	assistant    = "0505851111"
 	code         = "TST01"
 	ns2025       = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-registration.xsd"
 	ns2023       = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2023/04/25/minlog2-registration.xsd"
+	ns1          = "urn:opennsp:minlog1:registration:1"
+	nsPortal     = "http://nsi.dk/minlog/2012/05/24/"
 	nsLookup     = "http://www.sundhedsdatastyrelsen.dk/minlog/xml.schema/2025/03/12/minlog2-lookup.xsd"
 )
 
@@ -58,8 +62,9 @@ type service struct {
 	caller   identity.Caller
 	consumer *logkeeping.Consumer
 	paths    map[string]http.Handler
-	lookups  []soap.Operation
 	sent     int // messages with an id of their own
+
+	operations map[string][]soap.Operation // by path
 }
 
 // messageID returns m-1, m-2 …
@@ -83,7 +88,8 @@ func (p *profile) Admit(_ context.Context, env *soap.Envelope, _ *soap.Operation
 func newService(t testing.TB) *service {
 	clock := func() time.Time { return now }
 	id := func() string { return "an-id" }
-	s := &service{db: memory.New(clock), audit: &memory.AuditLog{}, log: &bytes.Buffer{}, caller: system(), paths: map[string]http.Handler{}}
+	s := &service{db: memory.New(clock), audit: &memory.AuditLog{}, log: &bytes.Buffer{}, caller: system(), paths: map[string]http.Handler{},
+		operations: map[string][]soap.Operation{}}
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
 	require.NoError(t, logkeeping.EnsureTopic(t.Context(), s.db.Topics(), topic, messagelog.Spec{Partitions: 1}))
 	s.consumer = &logkeeping.Consumer{
@@ -94,16 +100,21 @@ func newService(t testing.TB) *service {
 		MaxEntries: 10000, ScanBudget: 50000, MaxPeriod: 744 * time.Hour, RetentionYears: 2,
 	}
 	p := &profile{DGWS: soap.DGWS{Now: clock, NewID: id}, service: s}
-	mounts := minlogws.Registration(&logkeeping.Registrar{
+	registrar := &logkeeping.Registrar{
 		Log: s.db.MessageLog(), Trail: admitting.Trail{}, Now: clock, Topic: topic, KeySecret: []byte("secret"), MaxBulk: 1000, MaxPeriod: 744 * time.Hour,
 		FutureTolerance: 5 * time.Minute, RetentionYears: 2, AppendTimeout: time.Minute,
-	}, p)
+	}
+	granted := func(_ context.Context, grant, cvr string) (bool, error) {
+		return grant == logkeeping.GrantPortal && cvr == listed, nil
+	}
+	mounts := slices.Concat(minlogws.Registration(registrar, p), minlogws.Registration1(registrar, p),
+		minlogws.Portal(&logkeeping.PortalLookup{Reading: reading, Granted: granted}, p))
 	lookups := minlogws.Lookup(&logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, Ages: minlog.Ages{Self: 15, Custody: 15}, MaskUserCPR: true},
 		&logkeeping.AssistantLookup{Reading: reading}, p)
-	s.lookups = lookups[0].Service.Operations
 	mounts = append(mounts, lookups...)
 	gate := &admitting.Gate{Audit: s.audit, Units: s.db.Units(), Replies: s.db.Replies(), Seen: s.db.Seen(), Now: clock, Log: logger}
 	for _, m := range mounts {
+		s.operations[m.Path] = m.Service.Operations
 		s.paths[m.Path] = soap.NewRouter(m.Service, soap.Deps{Gate: gate, Now: clock, NewID: id, Log: logger})
 	}
 	return s

@@ -40,6 +40,7 @@ func stored(id, when string, change ...func(*minlog.Entry)) minlog.Registration 
 const (
 	id1 = "0b1f6d0e-0000-8000-8000-000000000001"
 	id2 = "0b1f6d0e-0000-8000-8000-000000000002"
+	id3 = "0b1f6d0e-0000-8000-8000-000000000003"
 )
 
 func TestLookupSamples(t *testing.T) {

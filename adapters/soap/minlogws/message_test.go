@@ -9,6 +9,8 @@ const (
 	xsd2025   = "minlog2-registration_20250312.xsd"
 	xsd2023   = "minlog2-registration_20230425.xsd"
 	xsdLookup = "minlog2-lookup_20250312.xsd"
+	xsd1      = "minlog1-registration.xsd"
+	xsdPortal = "minlog.xsd"
 	xsdDGWS   = "dgws-1.0.xsd"
 	nsDGWS    = "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd"
 )
@@ -142,6 +144,60 @@ func statements(when []declaration) declaration {
 		leaf("?", "NextPageToken", token()))
 }
 
+// numbers are civil registration numbers, and texts that are none.
+func numbers(others ...string) values {
+	return values{good: []string{"0202801111", "3112801111", "3011801111", "2902801111"}, bad: append(others,
+		"3102801111", "3111801111", "3002801111", "0002801111", "0213801111", "020280111", "02028011110", "020280 1111", "TST01", "")}
+}
+
+// nameFormats are those of an answer, and more that a registration may have.
+func nameFormats(more ...string) []string {
+	all := []string{"sor", "ydernummer", "cvrnumber", "pnumber", "shak", "communalnumber", "other", "unknown_organization"}
+	all = append(all, more...)
+	for i := range all {
+		all[i] = "medcom:" + all[i]
+	}
+	return all
+}
+
+// registration1 and registered1 are those of MinLog1.
+func registration1() declaration {
+	return parent("1", "RegisterLogStatementsRequest", parent("+", "LogEntry",
+		leaf("?", "regKode", text(36)), leaf("1", "cprNrBorger", withGood(numbers("0000000000", "0202-801111"), "020280-1111")),
+		leaf("1", "bruger", text(20)), leaf("?", "ansvarlig", text(20)),
+		leaf("?", "brugerOrganisation", text(200)).with("NameFormat", values{
+			good: nameFormats("skscode", "ydernumber", "ynumber"), bad: []string{"SOR", "sor", "medcom:SOR", "medcom:", ""},
+		}),
+		leaf("1", "system", text(25)), leaf("1", "handling", text(75)), leaf("?", "sessionsId", text(46)), leaf("1", "tidspunkt", dateTime())))
+}
+
+func withGood(v values, more ...string) values {
+	v.good = append(v.good, more...)
+	return v
+}
+
+func registered1() declaration {
+	return parent("1", "RegisterLogStatementsResponse",
+		parent("*", "Fejl", leaf("1", "kode", anyText()), leaf("?", "tekst", anyText()), leaf("?", "regKode", text(36))),
+		leaf("1", "antalTilfoejet", integer()), leaf("1", "antalFejlet", integer()))
+}
+
+// portalQuestion and portalAnswer are those of MinLog1's lookup (mwl/nsi-minlog, minlog.xsd, but that what is not known is left out).
+func portalQuestion() declaration {
+	return parent("1", "ListLogStatementsRequest", leaf("1", "cprNR", withGood(numbers("020280-1111"), "0000000000")),
+		leaf("?", "fraDato", dateTime()), leaf("?", "tilDato", dateTime()))
+}
+
+func portalAnswer() declaration {
+	return parent("1", "ListLogStatementsResponse", parent("*", "LogEntry",
+		leaf("1", "regKode", anyText()), leaf("?", "bruger", anyText()), leaf("?", "ansvarlig", anyText()),
+		leaf("?", "brugerOrganisation", anyText()).with("NameFormat", values{
+			good: nameFormats(), bad: []string{"medcom:skscode", "medcom:ynumber", "SOR", ""},
+		}),
+		leaf("?", "system", anyText()), leaf("?", "handling", anyText()), leaf("?", "sessionsId", anyText()),
+		leaf("1", "tidspunkt", dateTime()))).with("cprNrBorger", withGood(numbers("020280-1111"), "0000000000"))
+}
+
 // messages returns every message with the time of an access as a period, those that have it as an instant, and those with a time that is neither.
 func messages() (all, instants, refused []message) {
 	sor := []string{"SOR", "YDER", "CVR", "EuropeanHealthcareOrganisation"}
@@ -176,5 +232,9 @@ func messages() (all, instants, refused []message) {
 	return append(all,
 		message{"citizen request", xsdLookup, nsLookup, true, inquiry("LogStatementForCPRPersonRequest", "PersonId", oneOf([]string{"CPR", "eCPR"}, "Autorisation", "SOR"))},
 		message{"assistants request", xsdLookup, nsLookup, true, inquiry("LogStatementOnBehalfOfRequest", "OnBehalfOfPersonId", oneOf([]string{"CPR", "Autorisation"}, "eCPR", "SOR"))},
+		message{"registration of MinLog1", xsd1, ns1, false, registration1()},
+		message{"receipt of MinLog1", xsd1, ns1, false, registered1()},
+		message{"portal request", xsdPortal, nsPortal, false, portalQuestion()},
+		message{"portal answer", xsdPortal, nsPortal, false, portalAnswer()},
 		message{"fault", xsdDGWS, nsDGWS, true, leaf("1", "FaultCode", anyText())}), instants, refused
 }

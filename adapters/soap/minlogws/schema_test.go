@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,7 @@ func TestSchemas(t *testing.T) {
 	for _, c := range []struct{ name, schema string }{
 		{"registration-request.xml", xsd2025}, {"registration-response.xml", xsd2025}, {"citizen-request.xml", xsdLookup}, {"citizen-response.xml", xsdLookup},
 		{"assistants-request.xml", xsdLookup}, {"assistants-response.xml", xsdLookup},
+		{"register1-request.xml", xsd1}, {"register1-response.xml", xsd1}, {"portal-request.xml", xsdPortal}, {"portal-response.xml", xsdPortal},
 	} {
 		all = append(all, document{c.name, c.schema, sample(t, c.name), true})
 	}
@@ -40,6 +42,7 @@ func TestSchemas(t *testing.T) {
 	for i, m := range refused {
 		all = append(all, document{m.name + ", times " + strconv.Itoa(i), m.schema, m.qualify(m.root.full(), m.qualified), false})
 	}
+	all = append(all, document{"1,001 entries of MinLog1", xsd1, request1(strings.Repeat(statement(), 1001)), false})
 	checkDocuments(t, all)
 }
 
@@ -125,6 +128,12 @@ func TestAnswersAreValid(t *testing.T) {
 		answer(name, xsdDGWS, `<medcom:FaultCode xmlns:medcom="`+nsDGWS+`">`+rest, "syntax_error</medcom:FaultCode>")
 	}
 	fault("refused registration", older, request(ns2023))
+	fault("refused registration of MinLog1", path1, request1())
+	fault("refused question of a portal", portal, portalRequest("<fraDato/>"))
+	unnumbered1 := statement("Opslag", "", "<regKode>7</regKode>", "")
+	answer("added, MinLog1", xsd1, s.call(t, path1, request1(statement())), "<antalTilfoejet>1<")
+	answer("failed, MinLog1", xsd1, s.call(t, path1, request1(statement("Opslag", ""), unnumbered1)), "<Fejl>", "<tekst>entry 2", "<regKode>", "<antalFejlet>2<")
+	answer("nothing, portal", xsdPortal, s.call(t, portal, strings.ReplaceAll(portalRequest(""), citizen, "0000000000")), ` cprNrBorger="0000000000"`)
 	s.caller = employee(citizen, "")
 	fault("refused lookup", citizenPath, question("<l:PageSize>0</l:PageSize>"))
 
@@ -143,7 +152,10 @@ func TestAnswersAreValid(t *testing.T) {
 	}
 	ask("nothing", "")
 	behalf := func(e *minlog.Entry) { e.OnBehalfOf = minlog.ID{Source: minlog.Authorisation, Value: code} }
-	s.keep(t, stored(id1, "2026-11-01T08:15:00Z", fullEntry), stored(id2, "2026-11-01T10:00:00Z", behalf))
+	european := func(e *minlog.Entry) { e.Org = minlog.ID{Source: minlog.EuropeanHealthOrganisation, Value: "e"} }
+	s.keep(t, stored(id1, "2026-11-01T08:15:00Z", fullEntry), stored(id2, "2026-11-01T10:00:00Z", behalf), stored(id3, "2026-11-01T11:00:00Z", european))
+	s.caller = system()
+	answer("everything, portal", xsdPortal, s.call(t, portal, portalRequest("")), `"medcom:sor"`, `"medcom:other"`, "<ansvarlig>", "<sessionsId>")
 	for _, grouping := range []string{"None", "CorrelationId", "Day"} {
 		for _, details := range []string{"All", "None"} {
 			ask(grouping+" "+details, "<l:Grouping>"+grouping+"</l:Grouping><l:Details>"+details+"</l:Details>", "<l:LogDataGroup>")
@@ -168,6 +180,14 @@ func TestClientsRequestsAreValid(t *testing.T) {
 	for version, xsd := range map[string]string{minlog.Interface20250312: xsd2025, minlog.Interface20230425: xsd2023} {
 		schema = xsd
 		_, err := client.Register(t.Context(), version, entries)
+		require.ErrorIs(t, err, sent)
+	}
+	schema = xsd1
+	_, err := client.Register1(t.Context(), entries)
+	require.ErrorIs(t, err, sent)
+	schema = xsdPortal
+	for _, from := range []time.Time{{}, at("2026-11-01T08:15:00.5Z")} {
+		_, err = client.List(t.Context(), citizen, from, from)
 		require.ErrorIs(t, err, sent)
 	}
 	schema = xsdLookup
