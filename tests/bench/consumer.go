@@ -73,7 +73,7 @@ func consume(ctx context.Context, o options) (sum consumed, err error) {
 		return sum, err
 	}
 	var broken error
-	if err := errors.Join(b.produce(recordsOf(backlog, &broken)), broken); err != nil {
+	if err := errors.Join(b.produce(recordsOf(backlog, persons, &broken)), broken); err != nil {
 		return sum, err
 	}
 	if err := b.emptyStore(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/tests/kafkatest"
+	"github.com/opennsp/nsp/tests/minlogtest"
 	"github.com/opennsp/nsp/tests/postgrestest"
 	"github.com/opennsp/nsp/tests/process"
 )
@@ -96,8 +97,8 @@ func (b *backends) produce(messages func(yield func([]*sarama.ProducerMessage) b
 	return nil // closing it would close the client
 }
 
-// recordsOf yields the records of n entries in bulks, as a registration front makes them.
-func recordsOf(n int, fail *error) func(yield func([]*sarama.ProducerMessage) bool) {
+// recordsOf yields the records of n entries about so many persons in bulks, as a registration front makes them.
+func recordsOf(n, persons int, fail *error) func(yield func([]*sarama.ProducerMessage) bool) {
 	return func(yield func([]*sarama.ProducerMessage) bool) {
 		now := time.Now()
 		for bulk := range n / bulkSize {
@@ -111,7 +112,7 @@ func recordsOf(n int, fail *error) func(yield func([]*sarama.ProducerMessage) bo
 					break
 				}
 				start := len(values)
-				e := benchEntry(bulk*bulkSize+i, now)
+				e := benchEntry(bulk*bulkSize+i, persons, now)
 				values, _, err = recorder.AppendRegistration(values, i, &e)
 				key := fnv.New64a()
 				key.Write([]byte(e.Person.Value))
@@ -134,11 +135,11 @@ func recordsOf(n int, fail *error) func(yield func([]*sarama.ProducerMessage) bo
 }
 
 // benchEntry is entry n of those that [entries] sends.
-func benchEntry(n int, now time.Time) minlog.Entry {
+func benchEntry(n, persons int, now time.Time) minlog.Entry {
 	at := now.Add(-time.Duration(n) * time.Millisecond).UTC().Truncate(time.Microsecond)
 	return minlog.Entry{
 		Source: &minlog.Chain{CorrelationID: "s-4711", System: "Praksis-A"}, System: "FMK", Activity: "Opslag på medicinkort", Addition: "Ingen", From: at, To: at,
-		Org: minlog.ID{Source: "SOR", Value: "999000000000001"}, OrgName: "Testklinikken", Person: minlog.ID{Source: "CPR", Value: nobody(n * 7919 % persons)},
+		Org: minlog.ID{Source: "SOR", Value: "999000000000001"}, OrgName: "Testklinikken", Person: minlog.ID{Source: "CPR", Value: minlogtest.Nobody(n * 7919 % persons)},
 		CorrelationID: fmt.Sprintf("c-%d", n), SequenceNumber: fmt.Sprint(n), User: minlog.ID{Source: "CPR", Value: "0505851111"}, UserRole: "Sygeplejerske",
 		OnBehalfOf: minlog.ID{Source: "Autorisation", Value: "TST01"},
 	}

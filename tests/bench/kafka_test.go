@@ -19,7 +19,7 @@ import (
 func TestRecordsOfTheBacklog(t *testing.T) {
 	ids, partitions := map[minlog.RegistrationID]bool{}, map[int32]int{}
 	var broken error
-	for batch := range recordsOf(2*bulkSize, &broken) {
+	for batch := range recordsOf(2*bulkSize, persons, &broken) {
 		for _, m := range batch {
 			r, _, err := minlog.DecodeRecord(m.Value.(sarama.ByteEncoder))
 			require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/adapters/db/sqlstore"
+	"github.com/opennsp/nsp/tests/minlogtest"
 	"github.com/opennsp/nsp/tests/process"
 )
 
@@ -115,21 +116,10 @@ func entries(b int) []process.Entry {
 	for i := range bulk {
 		n := b*bulkSize + i
 		bulk[i] = process.Entry{
-			Person: nobody(n * 7919 % persons), CorrelationID: fmt.Sprintf("c-%d", n), Sequence: fmt.Sprint(n), At: now.Add(-time.Duration(n) * time.Millisecond),
+			Person: minlogtest.Nobody(n * 7919 % persons), CorrelationID: fmt.Sprintf("c-%d", n), Sequence: fmt.Sprint(n), At: now.Add(-time.Duration(n) * time.Millisecond),
 		}
 	}
 	return bulk
-}
-
-// nobody returns the i-th of many numbers of the form of a civil registration number that were never given to anybody: born in 1950 to 1999,
-// and without the check digit that all numbers of those years have (modulus 11).
-func nobody(i int) string {
-	number := fmt.Sprintf("%02d%02d%02d%03d", 1+i%28, 1+i/28%12, 50+i/336%50, i/16800)
-	sum := 0
-	for j, weight := range []int{4, 3, 2, 7, 6, 5, 4, 3, 2} {
-		sum += weight * int(number[j]-'0')
-	}
-	return fmt.Sprintf("%s%d", number, (11-sum%11+1)%10)
 }
 
 // plainInserts returns the rows per second of inserting totalRows rows into a new database.

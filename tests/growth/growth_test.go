@@ -9,31 +9,32 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/tests/minlogtest"
 	"github.com/opennsp/nsp/tests/postgrestest"
 )
 
 func TestMeasurement(t *testing.T) {
 	ctx := t.Context()
-	const rows = 2 * leastRows
-	s, err := open(ctx, postgrestest.Database(t, "", nil), rows)
+	const rows = 2 * minlogtest.LeastRows
+	s, err := minlogtest.Open(ctx, postgrestest.Database(t, "", nil), rows, time.Now())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, s.close()) }()
+	defer func() { require.NoError(t, s.DB.Close()) }()
 
-	_, err = s.fill(ctx, io.Discard)
+	_, err = s.Fill(ctx, io.Discard)
 	require.NoError(t, err)
-	again, err := s.fill(ctx, io.Discard)
+	again, err := s.Fill(ctx, io.Discard)
 	require.NoError(t, err)
 	assert.Zero(t, again, "months that are filled")
-	conn, err := connect(ctx, s.dsn)
+	conn, err := minlogtest.Connect(ctx, s.DSN)
 	require.NoError(t, err)
 	defer conn.Close(ctx)
 	var stored, filled int
 	require.NoError(t, conn.QueryRow(ctx, "SELECT count(*), count(DISTINCT tableoid) FROM minlog_entry").Scan(&stored, &filled))
 	assert.Equal(t, rows, stored)
-	assert.Equal(t, months, filled)
+	assert.Equal(t, minlogtest.Months, filled)
 
-	r := result{rows: rows, persons: s.persons()}
-	r.tableBytes, r.indexBytes, err = s.size(ctx)
+	r := result{rows: rows, persons: s.Persons()}
+	r.tableBytes, r.indexBytes, err = s.Size(ctx)
 	require.NoError(t, err)
 	assert.Greater(t, r.perRow(), 300.0)
 	r.most, err = closedLoop(ctx, s, 50*time.Millisecond)

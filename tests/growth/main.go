@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/opennsp/nsp/tests/minlogtest"
 	"github.com/opennsp/nsp/tests/postgrestest"
 )
 
@@ -50,8 +51,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	var rows []int
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(size)
-		if err != nil || n < leastRows {
-			return fmt.Errorf("-rows: numbers of at least %d", leastRows)
+		if err != nil || n < minlogtest.LeastRows {
+			return fmt.Errorf("-rows: numbers of at least %d", minlogtest.LeastRows)
 		}
 		rows = append(rows, n)
 	}
@@ -87,20 +88,20 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 
 // measure fills a store with n rows and measures it.
 func measure(ctx context.Context, server string, n int, during time.Duration, progress io.Writer) (r result, err error) {
-	dsn, err := create(ctx, server, n)
+	dsn, err := minlogtest.Create(ctx, server, n)
 	if err != nil {
 		return r, err
 	}
-	s, err := open(ctx, dsn, n)
+	s, err := minlogtest.Open(ctx, dsn, n, time.Now())
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	r = result{rows: n, persons: s.persons()}
-	if r.filled, err = s.fill(ctx, progress); err != nil {
+	defer func() { err = errors.Join(err, s.DB.Close()) }()
+	r = result{rows: n, persons: s.Persons()}
+	if r.filled, err = s.Fill(ctx, progress); err != nil {
 		return r, fmt.Errorf("fill: %w", err)
 	}
-	if r.tableBytes, r.indexBytes, err = s.size(ctx); err != nil {
+	if r.tableBytes, r.indexBytes, err = s.Size(ctx); err != nil {
 		return r, err
 	}
 	if _, err = closedLoop(ctx, s, during/5); err != nil { // what is read often comes into memory

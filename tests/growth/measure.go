@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/tests/minlogtest"
 )
 
 // page is how many registrations a lookup asks for.
@@ -35,9 +36,9 @@ func of(took []time.Duration, during time.Duration) (latencies, error) {
 }
 
 // lookup reads the newest registrations of a citizen chosen at random.
-func (s *store) lookup(ctx context.Context) error {
-	person := rand.IntN(s.persons())
-	got, err := s.db.LogStore().ByPerson(ctx, minlog.ID{Source: minlog.CPR, Value: personID(person)}.Key(), minlog.Query{Cutoff: cutoff}, minlog.Cursor{}, page)
+func lookup(ctx context.Context, s *minlogtest.Store) error {
+	key := minlog.ID{Source: minlog.CPR, Value: minlogtest.Nobody(rand.IntN(s.Persons()))}.Key()
+	got, err := s.DB.LogStore().ByPerson(ctx, key, minlog.Query{Cutoff: s.Cutoff()}, minlog.Cursor{}, page)
 	if err == nil && len(got) != page {
 		err = fmt.Errorf("%d registrations, want %d", len(got), page)
 	}
@@ -45,7 +46,7 @@ func (s *store) lookup(ctx context.Context) error {
 }
 
 // closedLoop has clients look up one after the other, as fast as they can.
-func closedLoop(ctx context.Context, s *store, during time.Duration) (latencies, error) {
+func closedLoop(ctx context.Context, s *minlogtest.Store, during time.Duration) (latencies, error) {
 	var mu sync.Mutex
 	var took []time.Duration
 	began := time.Now()
@@ -53,7 +54,7 @@ func closedLoop(ctx context.Context, s *store, during time.Duration) (latencies,
 		var mine []time.Duration
 		for time.Since(began) < during {
 			from := time.Now()
-			if err := s.lookup(ctx); err != nil {
+			if err := lookup(ctx, s); err != nil {
 				return err
 			}
 			mine = append(mine, time.Since(from))
@@ -70,7 +71,7 @@ func closedLoop(ctx context.Context, s *store, during time.Duration) (latencies,
 }
 
 // openLoop lets lookups arrive at a rate, at random, whether earlier ones are done or not. A lookup's time runs from its arrival.
-func openLoop(ctx context.Context, s *store, rate float64, during time.Duration) (latencies, error) {
+func openLoop(ctx context.Context, s *minlogtest.Store, rate float64, during time.Duration) (latencies, error) {
 	var mu sync.Mutex
 	var took []time.Duration
 	var failed error
@@ -79,7 +80,7 @@ func openLoop(ctx context.Context, s *store, rate float64, during time.Duration)
 	for at := began; at.Sub(began) < during; at = at.Add(time.Duration(rand.ExpFloat64() / rate * float64(time.Second))) {
 		time.Sleep(time.Until(at))
 		running.Go(func() {
-			err := s.lookup(ctx)
+			err := lookup(ctx, s)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

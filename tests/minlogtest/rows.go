@@ -1,4 +1,5 @@
-package main
+// Package minlogtest makes stores of registrations on PostgreSQL, as many as a country has, for what is measured of them.
+package minlogtest
 
 import (
 	"cmp"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,31 +25,28 @@ import (
 // What the rows are: those of two years and the month they began in, up to now, of citizens who have 170 each on average: a billion rows of six
 // million citizens. Citizens are not alike: most have about that, a few have thousands.
 const (
-	months    = 26
-	perPerson = 170
-	skew      = 1.6
-	leastRows = 10 * perPerson
-	copyRows  = 5_000 // rows in the order of the key at a time, as a consumer stores them
-	fillers   = 2     // months at a time
+	Months    = 26
+	PerPerson = 170
+	LeastRows = 10 * PerPerson
+
+	skew     = 1.6
+	copyRows = 5_000 // rows in the order of the key at a time, as a consumer stores them
+	fillers  = 2     // months at a time
 )
 
-var (
-	begin  = time.Date(2024, 10, 1, 0, 0, 0, 0, time.UTC)
-	end    = begin.AddDate(0, months, 0)
-	cutoff = end.AddDate(-2, 0, 0)
-)
+// Store is a database of so many rows.
+type Store struct {
+	DB  *sqlstore.DB
+	DSN string
 
-// store is a database of so many rows.
-type store struct {
-	rows int
-	dsn  string
-	db   *sqlstore.DB
+	rows  int
+	begin time.Time
 }
 
-// create makes the database for n rows where it is not there, and returns its DSN.
-func create(ctx context.Context, server string, n int) (dsn string, err error) {
+// Create makes the database for n rows where it is not there, and returns its DSN.
+func Create(ctx context.Context, server string, n int) (dsn string, err error) {
 	name := fmt.Sprintf("growth_%d", n)
-	conn, err := connect(ctx, server)
+	conn, err := Connect(ctx, server)
 	if err != nil {
 		return "", err
 	}
@@ -62,13 +61,15 @@ func create(ctx context.Context, server string, n int) (dsn string, err error) {
 	return withDatabase(server, name), err
 }
 
-func open(ctx context.Context, dsn string, n int) (*store, error) {
+// Open opens a store for n rows of the two years before now.
+func Open(ctx context.Context, dsn string, n int, now time.Time) (*Store, error) {
 	db, err := sqlstore.Open(ctx, sqlstore.Options{DSN: dsn})
-	return &store{rows: n, dsn: dsn, db: db}, err
+	now = now.UTC()
+	return &Store{DB: db, DSN: dsn, rows: n, begin: time.Date(now.Year(), now.Month()-Months+1, 1, 0, 0, 0, 0, time.UTC)}, err
 }
 
-// connect tells nothing of the DSN where it fails: it may hold a password.
-func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+// Connect tells nothing of the DSN where it fails: it may hold a password.
+func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return nil, errors.New("no connection to the server")
@@ -86,16 +87,26 @@ func withDatabase(dsn, name string) string {
 	return u.String()
 }
 
-func (s *store) close() error { return s.db.Close() }
+// Persons is how many citizens the rows are about.
+func (s *Store) Persons() int { return s.rows / PerPerson }
 
-func (s *store) persons() int { return s.rows / perPerson }
+// Cutoff is when the two years began whose rows are alive.
+func (s *Store) Cutoff() time.Time { return s.begin.AddDate(-2, Months, 0) }
 
-// personID is a number that no citizen has: there is no day 99.
-func personID(person int) string { return fmt.Sprintf("99%08d", person) }
+// Nobody returns the i-th of many numbers of the form of a civil registration number that were never given to anybody: born in 1950 to 1999,
+// and without the check digit that all numbers of those years have (modulus 11).
+func Nobody(i int) string {
+	number := fmt.Sprintf("%02d%02d%02d%03d", 1+i%28, 1+i/28%12, 50+i/336%50, i/16800)
+	sum := 0
+	for j, weight := range []int{4, 3, 2, 7, 6, 5, 4, 3, 2} {
+		sum += weight * int(number[j]-'0')
+	}
+	return fmt.Sprintf("%s%d", number, (11-sum%11+1)%10)
+}
 
-// fill makes the rows of the months that have none, and tells how many it made in a second.
-func (s *store) fill(ctx context.Context, progress io.Writer) (perSecond float64, err error) {
-	if err := s.db.LogMonths().MakeMonths(ctx, begin, end.AddDate(0, 3, 0)); err != nil {
+// Fill makes the rows of the months that have none, and tells how many it made in a second.
+func (s *Store) Fill(ctx context.Context, progress io.Writer) (perSecond float64, err error) {
+	if err := s.DB.LogMonths().MakeMonths(ctx, s.begin, s.begin.AddDate(0, Months+3, 0)); err != nil {
 		return 0, err
 	}
 	var made, next atomic.Int64
@@ -115,27 +126,19 @@ func (s *store) fill(ctx context.Context, progress io.Writer) (perSecond float64
 			}
 		}
 	}()
-	err = together(fillers, func() error {
-		conn, err := connect(ctx, s.dsn)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "SET synchronous_commit = off"); err != nil {
-			return err
-		}
-		for month := int(next.Add(1)) - 1; month < months && err == nil; month = int(next.Add(1)) - 1 {
-			err = s.fillMonth(ctx, conn, month, &made)
-		}
-		return err
-	})
+	errs := make([]error, fillers)
+	var filling sync.WaitGroup
+	for i := range errs {
+		filling.Go(func() { errs[i] = s.fillMonths(ctx, &next, &made) })
+	}
+	filling.Wait()
 	close(stop)
 	<-told
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return 0, err
 	}
 	perSecond = float64(made.Load()) / time.Since(began).Seconds()
-	conn, err := connect(ctx, s.dsn)
+	conn, err := Connect(ctx, s.DSN)
 	if err != nil {
 		return 0, err
 	}
@@ -149,15 +152,31 @@ func (s *store) fill(ctx context.Context, progress io.Writer) (perSecond float64
 	return perSecond, err
 }
 
+// fillMonths fills one month after the other until none is left for it.
+func (s *Store) fillMonths(ctx context.Context, next, made *atomic.Int64) error {
+	conn, err := Connect(ctx, s.DSN)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "SET synchronous_commit = off"); err != nil {
+		return err
+	}
+	for month := int(next.Add(1)) - 1; month < Months && err == nil; month = int(next.Add(1)) - 1 {
+		err = s.fillMonth(ctx, conn, month, made)
+	}
+	return err
+}
+
 // fillMonth copies the rows of a month into its partition, in one transaction.
-func (s *store) fillMonth(ctx context.Context, conn *pgx.Conn, month int, made *atomic.Int64) error {
-	from, to := begin.AddDate(0, month, 0), begin.AddDate(0, month+1, 0)
+func (s *Store) fillMonth(ctx context.Context, conn *pgx.Conn, month int, made *atomic.Int64) error {
+	from, to := s.begin.AddDate(0, month, 0), s.begin.AddDate(0, month+1, 0)
 	table := pgx.Identifier{"minlog_entry_" + from.Format("200601")}
 	var filled bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table.Sanitize()+")").Scan(&filled); err != nil || filled {
 		return err
 	}
-	first, last := month*s.rows/months, (month+1)*s.rows/months
+	first, last := month*s.rows/Months, (month+1)*s.rows/Months
 	random := rand.New(rand.NewPCG(uint64(s.rows), uint64(month)))
 	step := to.Sub(from) / time.Duration(last-first+1)
 	batch := make([]row, 0, copyRows)
@@ -192,10 +211,10 @@ type row struct {
 }
 
 // row returns a row of its number at a time, of a citizen chosen at random: of some more often than of others.
-func (s *store) row(random *rand.Rand, number int, at time.Time) row {
-	person := int(math.Pow(random.Float64(), skew) * float64(s.persons()))
+func (s *Store) row(random *rand.Rand, number int, at time.Time) row {
+	person := int(math.Pow(random.Float64(), skew) * float64(s.Persons()))
 	if random.IntN(3) > 0 {
-		person = random.IntN(s.persons())
+		person = random.IntN(s.Persons())
 	}
 	r := row{number: number, person: person, at: at}
 	binary.BigEndian.PutUint64(r.id[:8], random.Uint64())
@@ -218,20 +237,20 @@ func (r row) values() []any {
 	var b strings.Builder
 	b.WriteString(`{"source":{"correlationId":"s-` + id + `","system":"Praksis-A"},"system":"` + system + `","activity":"` + activities[r.number%len(activities)] +
 		`","addition":"Ingen","from":"` + instant + `","to":"` + instant + `","org":{"source":"SOR","id":"999000000000` + id[:3] +
-		`"},"orgName":"Testklinikken","person":{"source":"CPR","id":"` + personID(r.person) + `"},"correlationId":"s-` + id + `","sequenceNumber":"` + id +
-		`","user":{"source":"CPR","id":"` + personID(r.number%50_000) + `"},"userRole":"` + roles[r.number%len(roles)] + `"`)
+		`"},"orgName":"Testklinikken","person":{"source":"CPR","id":"` + Nobody(r.person) + `"},"correlationId":"s-` + id + `","sequenceNumber":"` + id +
+		`","user":{"source":"CPR","id":"` + Nobody(r.number%50_000) + `"},"userRole":"` + roles[r.number%len(roles)] + `"`)
 	if r.number%3 == 0 {
 		code := fmt.Sprintf("T%04d", r.number%9_000)
 		behalf = "Autorisation:" + code
 		b.WriteString(`,"behalf":{"source":"Autorisation","id":"` + code + `"}`)
 	}
 	b.WriteString("}")
-	return []any{"CPR:" + personID(r.person), at, r.id, at, behalf, system, "33257872", "Service Consumer Test", "b79c61ff-70e4-89f1-b6d4-" + id, "20250312", at + 2_000_000, b.String()}
+	return []any{"CPR:" + Nobody(r.person), at, r.id, at, behalf, system, "33257872", "Service Consumer Test", "b79c61ff-70e4-89f1-b6d4-" + id, "20250312", at + 2_000_000, b.String()}
 }
 
-// size returns the octets of the table and of its indexes, all months.
-func (s *store) size(ctx context.Context) (table, index int64, err error) {
-	conn, err := connect(ctx, s.dsn)
+// Size returns the octets of the table and of its indexes, all months.
+func (s *Store) Size(ctx context.Context) (table, index int64, err error) {
+	conn, err := Connect(ctx, s.DSN)
 	if err != nil {
 		return 0, 0, err
 	}
