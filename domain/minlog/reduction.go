@@ -22,84 +22,94 @@ type Indexed struct {
 
 // visible is all that a reader sees of an entry, and what decides who reads it, but the period: equal for what may be folded.
 type visible struct {
-	source, system, activity, reason, addition, criticality string
-	org                                                     ID
-	orgName                                                 string
-	person                                                  ID
-	personName, correlationID                               string
-	user                                                    ID
-	userName, userRole                                      string
-	onBehalfOf                                              ID
-	onBehalfOfName, onBehalfOfRole, filters                 string
+	system, activity, reason, addition, criticality string
+	org                                             ID
+	orgName                                         string
+	person                                          ID
+	personName, correlationID                       string
+	user                                            ID
+	userName, userRole                              string
+	onBehalfOf                                      ID
+	onBehalfOfName, onBehalfOfRole                  string
+	lists                                           string // calling systems and filters
 }
 
-func visibleOf(e *Entry) visible {
+// visibleOf uses buffer for what it needs on the way.
+func visibleOf(e *Entry, buffer *[]byte) visible {
+	b := (*buffer)[:0]
+	for c := e.Source; c != nil; c = c.Source {
+		b = appendMeasured(appendMeasured(b, c.CorrelationID), c.System)
+	}
+	b = append(b, ';')
+	for _, f := range e.Filters {
+		b = appendMeasured(b, f)
+	}
+	*buffer = b
 	return visible{
-		chainText(e.Source), e.System, e.Activity, e.Reason, e.Addition, e.Criticality, e.Org, e.OrgName, e.Person, e.PersonName, e.CorrelationID,
-		e.User, e.UserName, e.UserRole, e.OnBehalfOf, e.OnBehalfOfName, e.OnBehalfOfRole, measured(e.Filters...),
+		e.System, e.Activity, e.Reason, e.Addition, e.Criticality, e.Org, e.OrgName, e.Person, e.PersonName, e.CorrelationID, e.User, e.UserName,
+		e.UserRole, e.OnBehalfOf, e.OnBehalfOfName, e.OnBehalfOfRole, string(b),
 	}
 }
 
-// chainText tells chains apart.
-func chainText(c *Chain) string {
-	var texts []string
-	for ; c != nil; c = c.Source {
-		texts = append(texts, c.CorrelationID, c.System)
-	}
-	return measured(texts...)
-}
-
-// measured joins texts with their lengths, so that no two lists read the same.
-func measured(texts ...string) string {
-	var b []byte
-	for _, s := range texts {
-		b = append(strconv.AppendInt(b, int64(len(s)), 10), ':')
-		b = append(b, s...)
-	}
-	return string(b)
+// appendMeasured appends s with its length, so that no two lists of texts read the same.
+func appendMeasured(b []byte, s string) []byte {
+	return append(append(strconv.AppendInt(b, int64(len(s)), 10), ':'), s...)
 }
 
 // Fold makes one entry of those that say the same but for period and sequence number, that follow each other within the window, and that
 // together last no longer than the longest period: with the period of all, and index and sequence number of the first of them. The order of
-// entries does not matter; the result is in the order of Index, and what it shares with entries is not to be changed.
+// entries does not matter; the result is in the order of Index, and what it shares with entries is not to be changed. Where nothing may be
+// folded, it is entries itself.
 func (r Reduction) Fold(entries []Indexed) []Indexed {
 	if !r.folds() {
 		return entries
 	}
-	ordered := slices.Clone(entries)
-	slices.SortFunc(ordered, func(a, b Indexed) int {
+	ordered := make([]*Indexed, len(entries))
+	for i := range entries {
+		ordered[i] = &entries[i]
+	}
+	slices.SortFunc(ordered, func(a, b *Indexed) int {
 		return cmp.Or(a.Entry.From.Compare(b.Entry.From), a.Entry.To.Compare(b.Entry.To),
 			cmp.Compare(a.Entry.SequenceNumber, b.Entry.SequenceNumber), cmp.Compare(a.Index, b.Index))
 	})
-	folded := ordered[:0]
-	last := make(map[visible]int, len(ordered)) // the period that the next may go on with
+	runs := make([]run, 0, len(entries))
+	last := make(map[visible]int, len(entries)) // the run that the next entry may go on with
+	var buffer []byte
 	for _, x := range ordered {
-		window := r.window(x.Entry.System)
-		if window <= 0 {
-			folded = append(folded, x)
-			continue
+		if window := r.window(x.Entry.System); window > 0 {
+			key := visibleOf(&x.Entry, &buffer)
+			if i, found := last[key]; found && runs[i].takes(&x.Entry, window, r.MaxPeriod) {
+				continue
+			}
+			last[key] = len(runs)
 		}
-		key := visibleOf(&x.Entry)
-		if i, found := last[key]; found && r.extend(&folded[i].Entry, &x.Entry, window) {
-			continue
-		}
-		last[key] = len(folded)
-		folded = append(folded, x)
+		runs = append(runs, run{x, x.Entry.To})
 	}
-	slices.SortFunc(folded, func(a, b Indexed) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.first.Index, b.first.Index) })
+	folded := make([]Indexed, len(runs))
+	for i, run := range runs {
+		folded[i] = *run.first
+		folded[i].Entry.To = run.to
+	}
 	return folded
 }
 
-// extend makes run last until next ends, if next may be part of it.
-func (r Reduction) extend(run, next *Entry, window time.Duration) bool {
-	to := run.To
+// run is what becomes one entry.
+type run struct {
+	first *Indexed
+	to    time.Time
+}
+
+// takes makes the run last until next ends, if next, which did not begin before the run, may be part of it.
+func (u *run) takes(next *Entry, window, longest time.Duration) bool {
+	to := u.to
 	if next.To.After(to) {
 		to = next.To
 	}
-	if next.From.Sub(run.To) > window || to.Sub(run.From) > r.MaxPeriod {
+	if next.From.Sub(u.to) > window || to.Sub(u.first.Entry.From) > longest {
 		return false
 	}
-	run.To = to
+	u.to = to
 	return true
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"strconv"
 	"time"
 )
 
@@ -46,9 +45,8 @@ func tokenCode(key, place []byte, binding []string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(place)
 	var b []byte
-	for _, s := range binding { // with their lengths, so that no two bindings read the same
-		b = append(strconv.AppendInt(b, int64(len(s)), 10), ':')
-		b = append(b, s...)
+	for _, s := range binding {
+		b = appendMeasured(b, s)
 	}
 	mac.Write(b)
 	return mac.Sum(nil)
