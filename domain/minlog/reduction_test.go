@@ -108,7 +108,9 @@ func TestFoldKeepsApartWhatDiffers(t *testing.T) {
 		"one filter for two":      func(e *minlog.Entry) { e.Filters = []string{"Ikke borger,y"} },
 		"one filter like two":     func(e *minlog.Entry) { e.Filters = []string{"Ikke borger1:y"} },
 		"a filter less":           func(e *minlog.Entry) { e.Filters = e.Filters[:1] },
-		"a link less":             func(e *minlog.Entry) { e.Source = &minlog.Chain{CorrelationID: "c", System: "S", Source: &minlog.Chain{System: "T"}} },
+		"a link less": func(e *minlog.Entry) {
+			e.Source = &minlog.Chain{CorrelationID: "c", System: "S", Source: &minlog.Chain{System: "T"}}
+		},
 		"a link's other text": func(e *minlog.Entry) {
 			e.Source = &minlog.Chain{CorrelationID: "c", System: "S", Source: &minlog.Chain{CorrelationID: "T", Source: e.Source.Source.Source}}
 		},
