@@ -23,14 +23,31 @@ func bulk(n int) []byte {
 	return []byte(request(ns2025, all...))
 }
 
+// bulk1 is the same of MinLog1.
+func bulk1(n int) []byte {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = statement("<regKode>7", fmt.Sprintf("<regKode>%d", i))
+	}
+	return []byte(request1(all...))
+}
+
 // decode reads and checks a bulk.
 func decode(tb testing.TB, message []byte) int {
+	return decodeAs(tb, message, minlog.Interface20250312, minlogws.DecodeRegistration)
+}
+
+func decode1(tb testing.TB, message []byte) int {
+	return decodeAs(tb, message, minlog.Interface1, minlogws.DecodeRegistration1)
+}
+
+func decodeAs(tb testing.TB, message []byte, version string, read func(*xmltree.Tree, xmltree.Node, int) ([]minlog.Draft, error)) int {
 	tree, err := xmltree.Parse(message, xmltree.DefaultLimits(10<<20))
 	require.NoError(tb, err)
 	defer tree.Release()
-	drafts, err := minlogws.DecodeRegistration(tree, tree.Root(), 1000)
+	drafts, err := read(tree, tree.Root(), 1000)
 	require.NoError(tb, err)
-	rules := minlog.Rules{Interface: minlog.Interface20250312, Now: now, FutureTolerance: 5 * time.Minute, MaxPeriod: 744 * time.Hour, Cutoff: minlog.Cutoff(now, 2)}
+	rules := minlog.Rules{Interface: version, Now: now, FutureTolerance: 5 * time.Minute, MaxPeriod: 744 * time.Hour, Cutoff: minlog.Cutoff(now, 2)}
 	good := 0
 	for i := range drafts {
 		if _, _, ok := rules.Check(&drafts[i]); ok {
@@ -41,10 +58,16 @@ func decode(tb testing.TB, message []byte) int {
 }
 
 func TestDecodeAllocatesNothingPerEntry(t *testing.T) {
-	message := bulk(1000)
-	require.Equal(t, 1000, decode(t, message))
-	allocations := testing.AllocsPerRun(20, func() { decode(t, message) })
-	assert.LessOrEqual(t, allocations, 20.0, "of 1,000 entries without calling systems and filters")
+	for name, c := range map[string]struct {
+		message []byte
+		decode  func(testing.TB, []byte) int
+	}{"MinLog2": {bulk(1000), decode}, "MinLog1": {bulk1(1000), decode1}} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, 1000, c.decode(t, c.message))
+			allocations := testing.AllocsPerRun(20, func() { c.decode(t, c.message) })
+			assert.LessOrEqual(t, allocations, 20.0, "of 1,000 entries without calling systems and filters")
+		})
+	}
 }
 
 // wireID, wireDestination and wireRequest are the same elements for encoding/xml.
