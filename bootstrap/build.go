@@ -125,14 +125,15 @@ func (s *server) openStores(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, db.close)
 	db.appending, db.spec = db.units, messagelog.Spec{Partitions: 1}
-	if s.cfg.MessageLog.Driver == onKafka && s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer, RoleConsole) {
+	appends := s.cfg.runsAny(RoleMinLogRegistration) || s.cfg.logsItself()
+	if s.cfg.MessageLog.Driver == onKafka && (appends || s.cfg.runsAny(RoleMinLogConsumer, RoleConsole)) {
 		cluster, err := openKafka(ctx, &s.cfg, s.log)
 		if err != nil {
 			return &ResourceError{err}
 		}
 		s.closers = append(s.closers, cluster.Close)
 		db.log, db.topics = readOnly{cluster}, cluster.Topics()
-		if s.cfg.runsAny(RoleMinLogRegistration) {
+		if appends {
 			service := cluster.Service("minlog")
 			db.appending, db.log = service.Units(), service.MessageLog()
 		}
@@ -205,7 +206,7 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleECPR, RoleStamdata) {
+	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
@@ -223,6 +224,9 @@ func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
 	} else {
 		if s.cfg.runsAny(RoleMinLogCleanup) {
 			rest.MountCleanup(e, api)
+		}
+		if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogLookup) {
+			rest.MountMinLog(e, api)
 		}
 		if s.cfg.runsAny(RoleECPR) {
 			rest.MountECPR(e, api)
@@ -246,7 +250,7 @@ func (s *server) newHealth() *telemetry.Health {
 	if s.cfg.usesStore() {
 		checks = append(checks, telemetry.Check{Name: "Database", Failure: "not reachable", Probe: s.stores.ping})
 	}
-	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) {
+	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) || s.cfg.logsItself() {
 		checks = append(checks, telemetry.Check{Name: "Message log", Failure: "not reachable", Probe: func(ctx context.Context) error {
 			_, err := s.stores.log.Bounds(ctx, s.topics())
 			return err

@@ -446,6 +446,9 @@ func (c *Config) complete() {
 func (c *Config) completeDevelopment() {
 	federation := devfed.Federation{Dir: c.Security.FederationDir}
 	keys := federation.SigningKeys()
+	if c.MinLog.OwnCVR == "" {
+		c.MinLog.OwnCVR = devfed.OwnCVR
+	}
 	if c.Security.TrustFile == "" {
 		c.Security.TrustFile = federation.TrustFile()
 	}
@@ -509,6 +512,9 @@ func (c *Config) runsAny(roles ...string) bool {
 func (c *Config) usesStore() bool {
 	return c.MessageLog.Driver != onKafka || !slices.Equal(c.Roles, []string{RoleMinLogRegistration})
 }
+
+// logsItself tells whether this process puts what it does itself into the message log: lookups on behalf of others.
+func (c *Config) logsItself() bool { return c.runsAny(RoleMinLogLookup) && c.MinLog.Remote.URL == "" }
 
 // loopback tells whether every address can be reached from this machine alone.
 func (c *Config) loopback() bool {
@@ -578,6 +584,9 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 	wrong(c.Store.Driver == "postgres" && c.Store.DSN == "" && c.usesStore(), "store.dsn", "postgres needs one, such as postgres://user@host/database")
 	wrong(c.runsAny(RoleMinLogRegistration) != c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
 		"where the message log is embedded in a store of this process, minlog-registration and minlog-consumer go together")
+	wrong(c.logsItself() && !c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
+		"where the message log is embedded in a store of this process, minlog-lookup and minlog-consumer go together")
+	c.validateAccess(wrong)
 	wrong(!slices.Contains(c.MinLog.Consumer.Topics, c.MinLog.Topic) && c.runsAny(RoleMinLogConsumer), "minlog.consumer.topics",
 		"lacks minlog.topic, %s", c.MinLog.Topic)
 	if m.Driver == embedded {
@@ -594,6 +603,16 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 	wrong(!m.TLS.Enabled && (m.TLS.CA != "" || m.TLS.Client.Cert != "" || m.TLS.ServerName != ""), "messagelog.tls.enabled", "is off, but messagelog.tls says more")
 	wrong(!m.TLS.Enabled && c.Security.Mode == Production && slices.ContainsFunc(m.Brokers, func(b string) bool { return !isLoopback(b) }),
 		"messagelog.tls.enabled", "other machines' brokers would be told passwords and persons' data in clear")
+}
+
+// validateAccess checks how this server registers what it does itself.
+func (c *Config) validateAccess(wrong func(bad bool, key, format string, args ...any)) {
+	remote := &c.MinLog.Remote
+	wrong(c.MinLog.OwnCVR != "" && !cvrNumber.MatchString(c.MinLog.OwnCVR), "minlog.own_cvr", "want the eight digits of a CVR number")
+	wrong(c.logsItself() && c.MinLog.OwnCVR == "", "minlog.own_cvr", "minlog-lookup registers lookups on behalf of others: it needs one, or minlog.remote")
+	wrong((remote.URL != "" || remote.STS != "" || remote.Key.Cert != "" || remote.Key.Key != "") &&
+		(remote.URL == "" || remote.STS == "" || remote.Key.Cert == "" || remote.Key.Key == ""),
+		"minlog.remote.url", "needs the address of the registration, that of a token service, and a certificate with its key")
 }
 
 // largestMessage is the size of the largest message that an operation takes (a MinLog bulk), which the memory for messages must hold.

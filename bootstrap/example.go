@@ -76,6 +76,8 @@ func (c *Config) yamlValue(k key) string {
 		return "[" + strings.Join(values, ", ") + "]"
 	case mapKind:
 		return yamlMap(f.get())
+	case valuesKind:
+		return yamlValues(f.get())
 	case recordsKind:
 		return yamlRecords(f.get())
 	}
@@ -100,6 +102,16 @@ func yamlMap(texts []string) string {
 		names[i] = name + ": [" + strings.Join(lists[name], ", ") + "]"
 	}
 	return "{" + strings.Join(names, ", ") + "}"
+}
+
+// yamlValues writes texts name=value as a mapping.
+func yamlValues(texts []string) string {
+	members := slices.Clone(texts)
+	for i, t := range members {
+		at := strings.LastIndex(t, "=")
+		members[i] = yamlScalar(t[:at], listKind) + ": " + yamlScalar(t[at+1:], listKind)
+	}
+	return "{" + strings.Join(members, ", ") + "}"
 }
 
 // yamlRecords writes texts member=value member=value as a list of mappings.

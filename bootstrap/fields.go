@@ -24,11 +24,14 @@ const (
 	shareKind // a number from 0 to 1
 	listKind
 	mapKind     // of lists; as texts name=value, name= for an empty list
+	valuesKind  // map of single values; as texts name=value
 	recordsKind // list of small mappings; as texts member=value member=value
 )
 
 // many tells whether a value of the kind is any number of texts.
-func (k kind) many() bool { return k == listKind || k == mapKind || k == recordsKind }
+func (k kind) many() bool {
+	return k == listKind || k == mapKind || k == valuesKind || k == recordsKind
+}
 
 // field reads and prints the value of one key.
 type field interface {

@@ -230,6 +230,11 @@ func scalars(k kind, n *yaml.Node) ([]string, error) {
 		return each(n, recordText)
 	case mapKind:
 		return mapTexts(n)
+	case valuesKind:
+		return members(n, func(name string, value *yaml.Node) ([]string, error) {
+			values, err := scalars(textKind, value)
+			return []string{name + "=" + strings.Join(values, "")}, err
+		})
 	}
 	if n.Kind != yaml.ScalarNode {
 		return nil, errors.New("want one value")

@@ -51,7 +51,7 @@ func (s *server) openRegisters(ctx context.Context) error {
 
 // usesRegisters tells whether this process reads or keeps registers.
 func (s *server) usesRegisters() bool {
-	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR) || s.runsSTS())
+	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR, RoleMinLogLookup) || s.runsSTS())
 }
 
 // refuseSynthetic tells whether the store took in registers of a test federation.
@@ -149,25 +149,34 @@ func (s *server) citizens() (ports.Citizens, error) {
 	if c.Mode != CheckSCES {
 		return s.stores.register, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.Key.Cert, c.Key.Key)
+	send, err := s.asSystem("ecpr.cprcheck.cert", c.Key, c.STS, c.URL)
 	if err != nil {
-		return nil, &ConfigError{[]error{s.cfg.problem("ecpr.cprcheck.cert", err.Error())}}
+		return nil, err
 	}
-	cards, err := newCards(pair, c.STS, s.opt.Now)
+	return &scesws.Citizens{Timeout: c.Timeout, Client: &scesws.Client{Send: send}}, nil
+}
+
+// asSystem returns how a service of another server is called with the ID card of a system: the holder of own, which certKey names in the
+// configuration.
+func (s *server) asSystem(certKey string, own KeyPair, sts, url string,
+) (func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error), error) {
+	pair, err := tls.LoadX509KeyPair(own.Cert, own.Key)
 	if err != nil {
-		return nil, &ConfigError{[]error{s.cfg.problem("ecpr.cprcheck.cert", err.Error())}}
+		return nil, &ConfigError{[]error{s.cfg.problem(certKey, err.Error())}}
 	}
-	asks := &soap.Client{URL: c.URL, HTTP: http.DefaultClient}
-	return &scesws.Citizens{Timeout: c.Timeout, Client: &scesws.Client{
-		Send: func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-			card, err := cards.card(ctx)
-			if err != nil {
-				return nil, err
-			}
-			message := dgws.Request{Created: s.opt.Now(), Card: card, SecurityLevel: 3, MessageID: uuid.NewString(), Body: body}
-			return asks.Call(ctx, action, message.Bytes())
-		},
-	}}, nil
+	cards, err := newCards(pair, sts, s.opt.Now)
+	if err != nil {
+		return nil, &ConfigError{[]error{s.cfg.problem(certKey, err.Error())}}
+	}
+	asks := &soap.Client{URL: url, HTTP: http.DefaultClient}
+	return func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
+		card, err := cards.card(ctx)
+		if err != nil {
+			return nil, err
+		}
+		message := dgws.Request{Created: s.opt.Now(), Card: card, SecurityLevel: 3, MessageID: uuid.NewString(), Body: body}
+		return asks.Call(ctx, action, message.Bytes())
+	}, nil
 }
 
 // cards gets the ID card of a system from a token service, and keeps it as long as it is good. It is safe for concurrent use.

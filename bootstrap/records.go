@@ -226,3 +226,32 @@ func (f *publishers) get() []string {
 	}
 	return out
 }
+
+// durations are lengths of time by name.
+type durations map[string]time.Duration
+
+func (f *durations) kind() kind { return valuesKind }
+func (f *durations) set(v []string) error {
+	out := durations{}
+	for _, s := range v {
+		at := strings.LastIndex(s, "=")
+		if at < 1 {
+			return fmt.Errorf("%q is no name with a length of time, such as FMK=10m", s)
+		}
+		var d time.Duration
+		if err := (&duration{&d, 0, longest}).set([]string{s[at+1:]}); err != nil {
+			return fmt.Errorf("%s: %w", s[:at], err)
+		}
+		out[s[:at]] = d
+	}
+	*f = out
+	return nil
+}
+
+func (f *durations) get() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(*f)) {
+		out = append(out, name+"="+formatDuration((*f)[name]))
+	}
+	return out
+}

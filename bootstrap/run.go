@@ -19,6 +19,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auditlog"
 	"github.com/opennsp/nsp/adapters/auth/trust"
+	"github.com/opennsp/nsp/adapters/rest"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
@@ -102,6 +103,7 @@ type server struct {
 	runner     *scheduling.Runner
 	trees      *loading.Trees // nil where this process uses no registers, like the next
 	importer   *loading.Importer
+	minlog     rest.MinLog // what this process does of MinLog
 	registry   *issuing.Registry
 	space      *numberSpace
 	relay      *relaying.Relay

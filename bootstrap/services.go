@@ -49,7 +49,9 @@ func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.minlog.Registrar, s.minlog.Appending = registrar, s.appendingGate()
 		mounts = append(mounts, minlogws.Registration(registrar, profile)...)
+		mounts = append(mounts, minlogws.Registration1(registrar, profile)...)
 	}
 	if s.cfg.runsAny(RoleMinLogConsumer, RoleConsole) {
 		for _, topic := range s.cfg.MinLog.Consumer.Topics {
@@ -60,20 +62,48 @@ func (s *server) minLog(profile soap.Profile) ([]Mount, error) {
 		s.metrics.Lags(s.lags)
 	}
 	if s.cfg.runsAny(RoleMinLogLookup) {
-		reading, err := s.reading()
+		lookups, err := s.lookups(profile)
 		if err != nil {
 			return nil, err
 		}
-		c := &s.cfg.MinLog
-		citizens := &logkeeping.CitizenLookup{
-			Reading: reading, OwnByCard: c.DGWSOwn, Ages: minlog.Ages{Self: c.CitizenMinAge, Custody: c.CustodyMaxAge}, MaskUserCPR: c.MaskUserCPR,
-		}
-		mounts = append(mounts, minlogws.Lookup(citizens, &logkeeping.AssistantLookup{Reading: reading}, profile)...)
+		mounts = append(mounts, lookups...)
 	}
+	if s.cfg.runsAny(RoleConsole) {
+		s.minlog.Report = &logkeeping.Report{Store: s.stores.entries, Trail: admitting.Trail{}}
+	}
+	s.minlog.Audiences = s.cfg.IDWS.Audiences.MinLog
 	for i := range mounts {
 		mounts[i].Service.Operations = s.ruled(mounts[i].Service.Operations, s.cfg.IDWS.Audiences.MinLog)
 	}
 	return mounts, nil
+}
+
+// lookups builds the lookups of citizens, of who acts for them, of professionals, and of portals.
+func (s *server) lookups(profile soap.Profile) ([]Mount, error) {
+	reading, err := s.reading()
+	if err != nil {
+		return nil, err
+	}
+	access, err := s.accessLog()
+	if err != nil {
+		return nil, err
+	}
+	c := &s.cfg.MinLog
+	var names ports.PersonNames
+	if c.Names {
+		names = s.stores.names
+	}
+	var aliases ports.Aliases
+	if c.Aliases {
+		aliases = s.stores.aliases
+	}
+	s.minlog.Citizens = &logkeeping.CitizenLookup{
+		Reading: reading, OwnByCard: c.DGWSOwn, MaskUserCPR: c.MaskUserCPR, Relations: s.stores.register, Citizens: s.stores.register,
+		Aliases: aliases, Names: names, Access: access, Ages: minlog.Ages{Self: c.CitizenMinAge, Custody: c.CustodyMaxAge}, RelationCache: c.RelationCache,
+	}
+	s.minlog.Assistants = &logkeeping.AssistantLookup{Reading: reading, Names: names}
+	mounts := minlogws.Lookup(s.minlog.Citizens, s.minlog.Assistants, profile)
+	return append(mounts, minlogws.Portal(&logkeeping.PortalLookup{Reading: reading, Granted: s.grants.Has, Aliases: aliases}, profile)...), nil
 }
 
 // topics are those of the message log that this process writes or reads.
@@ -99,7 +129,7 @@ func (s *server) registrar() (*logkeeping.Registrar, error) {
 	return &logkeeping.Registrar{
 		Log: s.stores.log, Trail: admitting.Trail{}, Now: s.opt.Now, Topic: messagelog.Topic(c.Topic), KeySecret: secret, MaxBulk: c.MaxBulk,
 		MaxPeriod: c.MaxPeriod, FutureTolerance: c.FutureTolerance, RetentionYears: c.RetentionYears, AppendTimeout: c.AppendTimeout,
-		BlockedCVR: c.BlockedCVR,
+		BlockedCVR: c.BlockedCVR, Reduction: minlog.Reduction{Window: c.Reduction.Window, Systems: c.Reduction.Systems, MaxPeriod: c.MaxPeriod},
 	}, nil
 }
 
@@ -200,7 +230,7 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	}
 	for _, m := range mounts {
 		own := *deps
-		if m.Service.Name == minlogws.RegistrationService {
+		if slices.Contains([]string{minlogws.RegistrationService, minlogws.Registration1Service}, m.Service.Name) {
 			own.Gate = s.appendingGate()
 		}
 		router := soap.NewRouter(s.spans(m.Service), own)

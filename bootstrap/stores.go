@@ -48,6 +48,8 @@ type persons struct {
 	register       ports.CPRRegister
 	authorisations ports.Authorisations
 	orgUnits       ports.OrgUnits
+	aliases        ports.Aliases
+	names          ports.PersonNames
 	copies         ports.CopyRegister
 	exports        ports.ExportState
 	outbox         ports.Outbox
@@ -63,6 +65,8 @@ type personDB interface {
 	Register() ports.CPRRegister
 	Authorisations() ports.Authorisations
 	OrgUnits() ports.OrgUnits
+	Aliases() ports.Aliases
+	PersonNames() ports.PersonNames
 	CopyRegister() ports.CopyRegister
 	ExportState() ports.ExportState
 	Outbox() ports.Outbox
@@ -71,7 +75,7 @@ type personDB interface {
 func personsOf(db personDB) persons {
 	return persons{
 		ledger: db.Ledger(), registrations: db.Persons(), oids: db.OIDs(), roles: db.ECPRRoles(), loader: db.Stamdata(), register: db.Register(),
-		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
+		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(), copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
 	}
 }
 

@@ -26,10 +26,13 @@ type Sample struct {
 // organisation is one of the synthetic organisations; their CVR numbers are given to nobody.
 type organisation struct{ cvr, name string }
 
+// OwnCVR is the CVR number of the authority that a server of the test federation stands for.
+const OwnCVR = "99999903"
+
 var (
 	region      = organisation{"99999901", "OpenNSP Testregion"}
 	practice    = organisation{"99999902", "OpenNSP Testhus"}
-	authority   = organisation{"99999903", "OpenNSP Teststyrelse"}
+	authority   = organisation{OwnCVR, "OpenNSP Teststyrelse"}
 	portalOwner = organisation{"99999904", "OpenNSP Testportal"}
 )
 

@@ -21,6 +21,7 @@ type commands struct {
 	Copy     copyCommand     `cmd:"" help:"Copy a store to a database of another kind."`
 	Stamdata stamdataCommand `cmd:"" help:"Load and write the reference registers."`
 	ECPR     ecprCommand     `cmd:"" name:"ecpr" help:"Administer the national eCPR."`
+	MinLog   minlogCommand   `cmd:"" name:"minlog" help:"Look after MinLog: how much is registered."`
 	Outbox   outboxCommand   `cmd:"" help:"Look after the notices to other services that were refused."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -37,6 +37,12 @@ func (s *Server) Operator(t testing.TB) Client {
 // Do sends a JSON request; body nil sends none. answer, if not nil, is filled from the body of a good answer.
 func (c Client) Do(t testing.TB, method, path string, body, answer any) *http.Response {
 	t.Helper()
+	return c.DoKeyed(t, method, path, "", body, answer)
+}
+
+// DoKeyed is Do with an Idempotency-Key.
+func (c Client) DoKeyed(t testing.TB, method, path, key string, body, answer any) *http.Response {
+	t.Helper()
 	var sent io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -47,6 +53,9 @@ func (c Client) Do(t testing.TB, method, path string, body, answer any) *http.Re
 	require.NoError(t, err)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
@@ -106,9 +115,20 @@ func PEM(kind string, der []byte) []byte {
 // Session opens a session of the JSON API with the actor's card.
 func (a Actor) Session(t testing.TB) Client {
 	t.Helper()
-	answer := a.server.Post(t, "/api/security/v1/sessions", a.Message(NewMessageID(), OperationBody))
+	return a.server.session(t, a.Message(NewMessageID(), OperationBody))
+}
+
+// Session opens a session of the JSON API with the holder's token.
+func (h Holder) Session(t testing.TB) Client {
+	t.Helper()
+	return h.server.session(t, h.Message(NewMessageID(), OperationBody))
+}
+
+func (s *Server) session(t testing.TB, message []byte) Client {
+	t.Helper()
+	answer := s.Post(t, "/api/security/v1/sessions", message)
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	var opened struct{ Token string }
 	require.NoError(t, json.Unmarshal(answer.Body, &opened))
-	return Client{a.server, opened.Token}
+	return Client{s, opened.Token}
 }

@@ -55,9 +55,10 @@ type Options struct {
 	Seen       func(ports.SeenStore) ports.SeenStore
 	Services   func(soap.Profile) []bootstrap.Mount
 	Register   func(ports.CPRRegister) ports.CPRRegister
-	Notifier   ports.Notifier // nil = there is no notification service
-	Now        time.Time      // where the clock begins; zero = Start0. The federation has to be made before
-	Stdout     io.Writer      // nil = nobody reads it
+	Registers  map[string]string // register files by their names, in place of the synthetic ones; nil = those
+	Notifier   ports.Notifier    // nil = there is no notification service
+	Now        time.Time         // where the clock begins; zero = Start0. The federation has to be made before
+	Stdout     io.Writer         // nil = nobody reads it
 }
 
 // Server is a running server with its own data directory.
@@ -119,6 +120,10 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 	}
 	if o.Stdout == nil {
 		o.Stdout = io.Discard
+	}
+	for name, lines := range o.Registers {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "stamdata"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "stamdata", name), []byte(lines), 0o600))
 	}
 	flags := map[string]string{
 		"data_dir": dir, "http.addr": "127.0.0.1:0", "admin.addr": "127.0.0.1:0", "store.driver": o.Store, "shutdown.drain_delay": "0s",
