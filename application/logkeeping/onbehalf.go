@@ -23,7 +23,7 @@ const (
 	ownActivity     = "Opslag i MinLog"
 	maxCorrelation  = 46 // code points (minlog2-registration.xsd)
 	sequenceOctets  = 16 // of a hash, in hexadecimal; 36 code points is the most
-	rememberedPairs = 10_000
+	rememberedPairs = 4_000
 )
 
 // admit tells whose log the caller may read, and with whose eyes. Whatever speaks against it, the caller hears the same.
