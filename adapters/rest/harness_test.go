@@ -77,12 +77,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// custody is the one relation that there is.
+// custody has the relations that there are.
 type custody struct{}
 
 func (custody) Between(_ context.Context, actor, subject cpr.Number, _ time.Time) ([]relation.Relation, error) {
-	if actor.Digits() == nancy && subject.Digits() == child {
+	switch [2]string{actor.Digits(), subject.Digits()} {
+	case [2]string{nancy, child}, [2]string{proxyHolder, littleOne}:
 		return []relation.Relation{{Kind: relation.Custody}}, nil
+	case [2]string{proxyHolder, citizen}:
+		return []relation.Relation{{Kind: relation.Proxy, Scope: []string{"minlog"}}}, nil
 	}
 	return nil, nil
 }
@@ -109,6 +112,7 @@ type house struct {
 	ticks    chan time.Time
 	cleaned  fakeCleanup
 	register portstest.FailingCPRRegister
+	appends  portstest.FailingMessageLog // of the message log of MinLog
 }
 
 // start makes the API; change may change what it is made of.
@@ -120,7 +124,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	now := func() time.Time { return h.now }
 	newID := uuid.NewString
 	h.db = memory.New(now)
-	h.register.Register = h.db.Register()
+	h.register.Register, h.appends.Log = h.db.Register(), h.db.MessageLog()
 	h.sessions = &portstest.FailingSessionStore{Sessions: h.db.Sessions()}
 	h.grants = admitting.NewGrants(h.db.Grants(), now)
 	h.trust, err = authtrust.Open(f.TrustFile())
@@ -173,6 +177,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Cleaning:    &logkeeping.Cleaning{Runner: h.runner, Trail: trail},
 		Registers:   &replicating.Operation{Loader: h.db.Stamdata(), Runner: h.runner, State: h.db.ExportState(), Trail: trail},
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
+		MinLog:      h.minlog(log),
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		ECPR: &rest.ECPR{
 			Registry: &issuing.Registry{

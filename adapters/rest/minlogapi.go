@@ -51,7 +51,7 @@ const maxPersonID = 50
 var (
 	errNoEntry   = syntaxError("At least one entry is required.")
 	errWhose     = syntaxError("person must have the source CPR or eCPR and an id.")
-	errPeriod    = syntaxError("from and to must be times of the years 1 to 9999.")
+	errPeriod    = syntaxError("from and to must be times with a zone (RFC 3339), of the years 1 to 9999.")
 	errDays      = syntaxError("The query must have from and to, each a day such as 2026-11-01 and once, and may have one system.")
 	errPageToken = syntaxError("pageToken must be what an answer gave as nextPageToken, or null.")
 )
@@ -162,10 +162,10 @@ func lookUp(
 // inquiry reads what a lookup asks for.
 func (x *exchange) inquiry(whose bool) (logkeeping.Inquiry, error) {
 	var q logkeeping.Inquiry
-	var token *string
+	var from, to, token *string
 	named := false
 	known := members{
-		"grouping": &q.Grouping, "details": &q.Details, "chronologic": &q.Chronologic, "from": &q.From, "to": &q.To, "pageSize": &q.PageSize,
+		"grouping": &q.Grouping, "details": &q.Details, "chronologic": &q.Chronologic, "from": &from, "to": &to, "pageSize": &q.PageSize,
 		"pass": conditions(&q.Pass), "stop": conditions(&q.Stop), "pageToken": orNull{&token},
 	}
 	if whose {
@@ -177,11 +177,10 @@ func (x *exchange) inquiry(whose bool) (logkeeping.Inquiry, error) {
 	if err := x.ask(known); err != nil {
 		return q, err
 	}
-	q.From, q.To = q.From.UTC(), q.To.UTC()
 	switch {
 	case named && !namesPerson(q.Person):
 		return q, errWhose
-	case q.From.Year() > lastYear || q.To.Year() > lastYear || q.From.Year() < 1 || q.To.Year() < 1:
+	case !bound(&q.From, from) || !bound(&q.To, to):
 		return q, errPeriod
 	case token != nil && *token == "":
 		return q, errPageToken
@@ -189,6 +188,16 @@ func (x *exchange) inquiry(whose bool) (logkeeping.Inquiry, error) {
 		q.PageToken = *token
 	}
 	return q, nil
+}
+
+// bound sets at to what text says, if there is one.
+func bound(at *time.Time, text *string) (ok bool) {
+	if text == nil {
+		return true
+	}
+	*at, ok = instant(*text)
+	*at = at.UTC()
+	return ok && at.Year() >= 1 && at.Year() <= lastYear && !at.IsZero() // the zero time is no bound
 }
 
 func namesPerson(id minlog.ID) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/opennsp/nsp/domain/fault"
@@ -167,7 +168,17 @@ func (r *entryReader) moment(f minlog.Field, m *minlog.Moment) {
 	m.Sent = true
 	var text string
 	r.value(f, &text)
-	m.OK = m.Time.UnmarshalText([]byte(text)) == nil // as strict as RFC 3339
+	m.Time, m.OK = instant(text)
+}
+
+// instant reads a time as RFC 3339 has it. [time.Parse] takes more: hours of one digit, commas before fractions, zones a day away.
+func instant(s string) (t time.Time, ok bool) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		return t, false
+	}
+	zone := s[len(s)-len("00:00"):]
+	return t, s[len(s)-1] == 'Z' || zone < "24:00" && zone[3] < '6'
 }
 
 func (r *entryReader) id(f minlog.Field, id *minlog.ID) {
