@@ -58,8 +58,8 @@ type Failure struct {
 
 // Add registers the good entries of s and tells which were refused. The good ones and the count of the others are appended as one: all are in
 // the message log when the unit of work in ctx commits, or none is. Sent again, entries with a sequence number, or in a message with the
-// same MessageID or Key, are the same registrations. Where equal accesses are folded, the receipt counts what was handed in. Allowed to every system and, with an ID card, every professional whose organisation is not
-// blocked. The number of entries is checked first (minlog.CheckBulk).
+// same MessageID or Key, are the same registrations. Where equal accesses are folded, the receipt counts what was handed in. Allowed to every
+// system and, with an ID card, every professional whose organisation is not blocked. The number of entries is checked first (minlog.CheckBulk).
 func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submission) (Receipt, error) {
 	cvr := caller.Org.CVR
 	if !mayRegister(caller) || cvr == "" || slices.Contains(r.BlockedCVR, cvr) {

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"testing"
@@ -250,4 +251,128 @@ func TestRecords(t *testing.T) {
 	_, tally, err := minlog.DecodeRecord(log.records[1].Value)
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"FMK": 1}, tally.Rejected)
+}
+
+// lasted tells who used what when, in minutes after 8 o'clock.
+func lasted(rows []minlog.Registration) (all []string) {
+	minutes := func(t time.Time) int { return int(t.Sub(at("2026-11-01T08:00:00Z")).Minutes()) }
+	for _, r := range rows {
+		all = append(all, fmt.Sprintf("%d-%d %s %s", minutes(r.Entry.From), minutes(r.Entry.To), r.Entry.User.Value, r.Entry.SequenceNumber))
+	}
+	return all
+}
+
+func TestReductionAtIntake(t *testing.T) {
+	by := func(who string) func(*minlog.Entry) { return func(e *minlog.Entry) { e.User.Value = who } }
+	bulk := func() []minlog.Draft {
+		return []minlog.Draft{
+			access("2026-11-01T08:30:00Z", sequence(4)), access("2026-11-01T08:05:00Z", sequence(2)), access("2026-11-01T08:05:00Z", by(professional)),
+			access("2026-11-01T08:00:00Z", sequence(1)), access("2026-11-01T08:14:00Z", sequence(3)),
+		}
+	}
+	reduced := func(t *testing.T, systems map[string]time.Duration) *house {
+		h := newHouse(t)
+		h.registrar.Reduction = minlog.Reduction{Window: 10 * time.Minute, Systems: systems, MaxPeriod: h.registrar.MaxPeriod}
+		return h
+	}
+
+	t.Run("AC-36 equal accesses of a bulk become periods, and all count", func(t *testing.T) {
+		h := reduced(t, nil)
+		for _, messageID := range []string{"m-1", "m-1"} { // sent again they are the same
+			assert.Equal(t, logkeeping.Receipt{Added: 5}, h.add(t, messageID, bulk()...))
+		}
+		h.consume(t)
+		assert.Equal(t, []string{"5-5 " + professional + " ", "0-14 " + assistant + " 1", "30-30 " + assistant + " 4"}, lasted(h.stored(t, citizen)))
+	})
+
+	t.Run("AC-36 a system's own window goes before", func(t *testing.T) {
+		h := reduced(t, map[string]time.Duration{"FMK": 0})
+		h.add(t, "m-1", bulk()...)
+		h.consume(t)
+		assert.Len(t, h.stored(t, citizen), 5)
+
+		h = reduced(t, map[string]time.Duration{"FMK": 10 * time.Minute})
+		h.registrar.Reduction.Window = 0
+		h.add(t, "m-1", bulk()...)
+		h.consume(t)
+		assert.Len(t, h.stored(t, citizen), 3)
+	})
+
+	t.Run("ids are made after folding, with the index of the first", func(t *testing.T) {
+		h := reduced(t, nil)
+		h.add(t, "m-1", access("2026-11-01T08:05:00Z"), access("2026-11-01T08:00:00Z"))
+		h.registrar.Reduction = minlog.Reduction{}
+		h.add(t, "m-1", access("2026-11-01T08:30:00Z"), period(access("2026-11-01T08:00:00Z"), "2026-11-01T08:00:00Z", "2026-11-01T08:05:00Z"))
+		h.consume(t)
+		assert.Equal(t, []string{"0-5 " + assistant + " ", "30-30 " + assistant + " "}, lasted(h.stored(t, citizen)), "one of them is known")
+	})
+
+	t.Run("what is refused is told of in the order of the request, and is not folded", func(t *testing.T) {
+		h := reduced(t, nil)
+		bad, worse := access("2026-11-01T08:03:00Z", sequence(8)), access("2026-11-01T08:04:00Z", sequence(9))
+		bad.Entry.Activity, worse.Entry.Activity = "", ""
+		receipt := h.add(t, "m-1", worse, access("2026-11-01T08:00:00Z"), bad, access("2026-11-01T08:05:00Z"))
+		assert.Equal(t, logkeeping.Receipt{Added: 2, Failures: []logkeeping.Failure{
+			{Index: 0, SequenceNumber: "9", Problem: minlog.Problem{Code: minlog.CodeMissing, Field: minlog.FieldActivity}},
+			{Index: 2, SequenceNumber: "8", Problem: minlog.Problem{Code: minlog.CodeMissing, Field: minlog.FieldActivity}},
+		}}, receipt)
+		h.consume(t)
+		assert.Len(t, h.stored(t, citizen), 1)
+		daily, err := h.db.LogStore().Daily(t.Context(), day("2026-11-21"), day("2026-11-22"), "")
+		require.NoError(t, err)
+		assert.Equal(t, []minlog.Count{{Day: day("2026-11-21"), System: "FMK", CVR: "33257872", Stored: 1, Rejected: 2}}, daily)
+	})
+
+	t.Run("each bulk is folded by itself", func(t *testing.T) {
+		h := reduced(t, nil)
+		h.add(t, "m-1", access("2026-11-01T08:00:00Z"))
+		h.add(t, "m-2", access("2026-11-01T08:05:00Z"))
+		h.consume(t)
+		assert.Len(t, h.stored(t, citizen), 2)
+	})
+}
+
+// What is handed in by another interface than MinLog2's messages.
+func TestOtherInterfaces(t *testing.T) {
+	t.Run("AC-34 MinLog1 may name a user of no register, and its code for the entry is the sequence number", func(t *testing.T) {
+		h := newHouse(t)
+		entry := access("2026-11-01T08:15:00Z", sequence(7))
+		entry.Entry.User = minlog.PersonOfText("sundhed.dk/4711")
+		old := logkeeping.Submission{Interface: minlog.Interface1, Entries: []minlog.Draft{entry}}
+		for _, messageID := range []string{"m-1", "m-2"} {
+			receipt, err := h.registrar.Add(t.Context(), system(messageID), old)
+			require.NoError(t, err)
+			assert.Equal(t, logkeeping.Receipt{Added: 1}, receipt)
+		}
+		h.consume(t)
+		rows := h.stored(t, citizen)
+		require.Len(t, rows, 1)
+		assert.Equal(t, minlog.ID{Source: minlog.Other, Value: "sundhed.dk/4711"}, rows[0].Entry.User)
+		assert.Equal(t, "7", rows[0].Entry.SequenceNumber)
+		assert.Equal(t, minlog.Interface1, rows[0].Registrar.Interface)
+
+		receipt := h.add(t, "m-3", entry)
+		assert.Equal(t, []logkeeping.Failure{
+			{SequenceNumber: "7", Problem: minlog.Problem{Code: minlog.CodeSource, Field: minlog.FieldUser}},
+		}, receipt.Failures, "in MinLog2 nobody may")
+	})
+
+	t.Run("AC-44 a key stands for the message: the same key twice is one registration", func(t *testing.T) {
+		h := newHouse(t)
+		keyed := submission(access("2026-11-01T08:15:00Z"))
+		keyed.Key = "key-1"
+		for _, messageID := range []string{"m-1", "m-2"} {
+			_, err := h.registrar.Add(t.Context(), system(messageID), keyed)
+			require.NoError(t, err)
+		}
+		h.consume(t)
+		require.Len(t, h.stored(t, citizen), 1)
+		assert.Equal(t, "key-1", h.stored(t, citizen)[0].Registrar.MessageID)
+
+		keyed.Key = "key-2"
+		_, err := h.registrar.Add(t.Context(), system("m-1"), keyed)
+		require.NoError(t, err)
+		h.consume(t)
+		assert.Len(t, h.stored(t, citizen), 2, "another key is another registration")
+	})
 }
