@@ -65,6 +65,8 @@ type service struct {
 	sent     int // messages with an id of their own
 
 	operations map[string][]soap.Operation // by path
+	registrar  *logkeeping.Registrar
+	citizens   *logkeeping.CitizenLookup
 }
 
 // messageID returns m-1, m-2 …
@@ -100,17 +102,17 @@ func newService(t testing.TB) *service {
 		MaxEntries: 10000, ScanBudget: 50000, MaxPeriod: 744 * time.Hour, RetentionYears: 2,
 	}
 	p := &profile{DGWS: soap.DGWS{Now: clock, NewID: id}, service: s}
-	registrar := &logkeeping.Registrar{
+	s.registrar = &logkeeping.Registrar{
 		Log: s.db.MessageLog(), Trail: admitting.Trail{}, Now: clock, Topic: topic, KeySecret: []byte("secret"), MaxBulk: 1000, MaxPeriod: 744 * time.Hour,
 		FutureTolerance: 5 * time.Minute, RetentionYears: 2, AppendTimeout: time.Minute,
 	}
 	granted := func(_ context.Context, grant, cvr string) (bool, error) {
 		return grant == logkeeping.GrantPortal && cvr == listed, nil
 	}
-	mounts := slices.Concat(minlogws.Registration(registrar, p), minlogws.Registration1(registrar, p),
+	mounts := slices.Concat(minlogws.Registration(s.registrar, p), minlogws.Registration1(s.registrar, p),
 		minlogws.Portal(&logkeeping.PortalLookup{Reading: reading, Granted: granted}, p))
-	lookups := minlogws.Lookup(&logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, Ages: minlog.Ages{Self: 15, Custody: 15}, MaskUserCPR: true},
-		&logkeeping.AssistantLookup{Reading: reading}, p)
+	s.citizens = &logkeeping.CitizenLookup{Reading: reading, OwnByCard: true, Ages: minlog.Ages{Self: 15, Custody: 15}, MaskUserCPR: true}
+	lookups := minlogws.Lookup(s.citizens, &logkeeping.AssistantLookup{Reading: reading}, p)
 	mounts = append(mounts, lookups...)
 	gate := &admitting.Gate{Audit: s.audit, Units: s.db.Units(), Replies: s.db.Replies(), Seen: s.db.Seen(), Now: clock, Log: logger}
 	for _, m := range mounts {
