@@ -24,7 +24,8 @@ type LogStore interface {
 	// returned.
 	ByPerson(ctx context.Context, key minlog.Key, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
 	ByBehalf(ctx context.Context, key minlog.Key, q minlog.Query, after minlog.Cursor, n int) ([]minlog.Registration, error)
-	// Expire removes some rows with To <= cutoff, and dead letters that old; done=true when none is left. removed counts both.
+	// Expire removes some rows with To <= cutoff, dead letters that old, and counts of days that ended by then; done=true when none is left.
+	// removed is how many rows and dead letters.
 	Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error)
 	// Daily returns the counts of [from, to), ordered by day, CVR and system; cvr "" = all.
 	Daily(ctx context.Context, from, to calendar.Day, cvr string) ([]minlog.Count, error)

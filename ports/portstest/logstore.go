@@ -347,6 +347,8 @@ func logStoreFind(t *testing.T, open OpenLogStore) {
 		{"Cutoff and window", minlog.Query{Cutoff: noon, From: noon.Add(-hour), To: noon.Add(hour)}, []int{3, 5}},
 		{"an empty window selects none", minlog.Query{From: noon, To: noon}, nil},
 		{"a reversed window selects none", minlog.Query{From: noon.Add(hour), To: noon}, nil},
+		{"AC-35 the window of MinLog1 holds both its ends", closedWindow(t, noon, noon.Add(hour)), []int{1, 2, 3, 5}},
+		{"AC-35 the window of MinLog1 may be an instant", closedWindow(t, noon, noon), []int{1, 3, 5}},
 		{"bounds between microseconds", minlog.Query{From: noon.Add(1), To: noon.Add(hour + 1)}, []int{2, 3, 5}},
 		{"a cutoff between microseconds", minlog.Query{Cutoff: noon.Add(-1)}, []int{1, 2, 3, 5, 6}},
 	} {
@@ -388,6 +390,14 @@ func logStoreFind(t *testing.T, open OpenLogStore) {
 		require.NoError(t, err)
 		assert.Empty(t, got)
 	})
+}
+
+// closedWindow is the query of MinLog1.
+func closedWindow(t *testing.T, from, to time.Time) minlog.Query {
+	t.Helper()
+	q, err := minlog.ClosedWindow(time.Time{}, from, to, 0)
+	require.NoError(t, err)
+	return q
 }
 
 func find(ctx context.Context, t *testing.T, s ports.LogStore, q minlog.Query) []minlog.Registration {

@@ -211,6 +211,17 @@ func (l *registrations) expire(u *unit, cutoff time.Time) (removed int64, done b
 		removed++
 		drop(u, l.letters, key)
 	}
+	counts := removed
+	for key := range l.daily {
+		if !key.day.Before(calendar.DayOf(cutoff)) {
+			continue
+		}
+		if counts == expireChunk {
+			return removed, false
+		}
+		counts++
+		drop(u, l.daily, key)
+	}
 	return removed, true
 }
 

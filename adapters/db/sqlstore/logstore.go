@@ -226,6 +226,13 @@ func (t *tx) bury(p minlog.Partition, letters []minlog.DeadLetter) error {
 func (*sqliteEngine) expireChunk() int64   { return 2_000 }
 func (*postgresEngine) expireChunk() int64 { return 10_000 }
 
+const (
+	expireLetters = `DELETE FROM minlog_deadletter WHERE (topic, partition, offs) IN
+		(SELECT topic, partition, offs FROM minlog_deadletter WHERE created_at <= ? LIMIT ?)`
+	expireCounts = `DELETE FROM minlog_daily WHERE (day, registrar_cvr, system_name, shard) IN
+		(SELECT day, registrar_cvr, system_name, shard FROM minlog_daily WHERE day < ? LIMIT ?)`
+)
+
 // Expire removes at most expireChunk rows, so that nobody waits long for the transaction that writes.
 func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, done bool, err error) {
 	limit := s.db.expireChunk()
@@ -233,15 +240,19 @@ func (s logStore) Expire(ctx context.Context, cutoff time.Time) (removed int64, 
 		if removed, err = s.db.expireEntries(t, cutoff.UnixMicro(), limit); err != nil {
 			return err
 		}
-		letters, err := t.exec(t.ctx, `DELETE FROM minlog_deadletter WHERE (topic, partition, offs) IN
-			(SELECT topic, partition, offs FROM minlog_deadletter WHERE created_at <= ? LIMIT ?)`, cutoff.UnixMicro(), limit-removed)
+		letters, err := t.exec(t.ctx, expireLetters, cutoff.UnixMicro(), limit-removed)
+		if err != nil {
+			return err
+		}
 		removed += letters
+		counts, err := t.exec(t.ctx, expireCounts, calendar.DayOf(cutoff).String(), limit-removed)
+		done = removed+counts < limit
 		return err
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("expire registrations: %w", err)
 	}
-	return removed, removed < limit, nil
+	return removed, done, nil
 }
 
 func (*sqliteEngine) expireEntries(t *tx, cutoff, limit int64) (int64, error) {
@@ -249,27 +260,33 @@ func (*sqliteEngine) expireEntries(t *tx, cutoff, limit int64) (int64, error) {
 		(SELECT person_key, at, id FROM minlog_entry WHERE at <= ? LIMIT ?)`, cutoff, limit)
 }
 
+const (
+	findDaily   = "SELECT day, registrar_cvr, system_name, SUM(stored), SUM(rejected) FROM minlog_daily WHERE day >= ? AND day < ?"
+	dailyOfOne  = " AND registrar_cvr = ?"
+	daysOfDaily = " GROUP BY day, registrar_cvr, system_name ORDER BY day, registrar_cvr, system_name"
+)
+
 // Daily sums the shards of minlog_daily.
-func (s logStore) Daily(ctx context.Context, from, to calendar.Day, cvr string) ([]minlog.Count, error) {
-	var sums []dailyCount
-	query := s.db.read(ctx).orm.WithContext(ctx).Model(&dailyCount{}).
-		Select("day, registrar_cvr, system_name, SUM(stored) AS stored, SUM(rejected) AS rejected").
-		Where("day >= ? AND day < ?", from.String(), to.String())
+func (s logStore) Daily(ctx context.Context, from, to calendar.Day, cvr string) (all []minlog.Count, err error) {
+	text, args := findDaily+daysOfDaily, []any{from.String(), to.String()}
 	if cvr != "" {
-		query = query.Where("registrar_cvr = ?", cvr)
+		text, args = findDaily+dailyOfOne+daysOfDaily, append(args, cvr)
 	}
-	if err := query.Group("day, registrar_cvr, system_name").Order("day, registrar_cvr, system_name").Find(&sums).Error; err != nil {
+	err = s.db.read(ctx).query(ctx, func(rows *sql.Rows) error {
+		var c minlog.Count
+		var day string
+		if err := rows.Scan(&day, &c.CVR, &c.System, &c.Stored, &c.Rejected); err != nil {
+			return err
+		}
+		var err error
+		c.Day, err = calendar.ParseDay(day)
+		all = append(all, c)
+		return err
+	}, text, args...)
+	if err != nil {
 		return nil, fmt.Errorf("daily counts: %w", translate(err))
 	}
-	rows := make([]minlog.Count, len(sums))
-	for i, c := range sums {
-		day, err := calendar.ParseDay(c.Day)
-		if err != nil {
-			return nil, fmt.Errorf("daily counts: %w", err)
-		}
-		rows[i] = minlog.Count{Day: day, System: c.SystemName, CVR: c.RegistrarCVR, Stored: c.Stored, Rejected: c.Rejected}
-	}
-	return rows, nil
+	return all, nil
 }
 
 // DeadLetters counts minlog_deadletter.
