@@ -2,9 +2,7 @@ package minlog
 
 import (
 	"strings"
-	"time"
 
-	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
 )
 
@@ -70,13 +68,6 @@ func (v View) Shows(e *Entry) bool {
 		}
 	}
 	return true
-}
-
-// MayReadOwn tells whether a citizen is old enough at now to read the own log: at least minAge whole years on the Copenhagen day. Where the
-// number does not tell a birth date, nobody is.
-func MayReadOwn(n cpr.Number, now time.Time, minAge int) bool {
-	birth, ok := n.Birth()
-	return ok && calendar.AgeOn(birth, calendar.DayOf(now)) >= minAge
 }
 
 // Professional is who an assistant acts for: one person under one or two identifiers.
