@@ -106,3 +106,11 @@ func (r Refusal) Error() string { return ErrRefused.Error() + ": " + r.Code }
 
 // Unwrap returns ErrRefused.
 func (Refusal) Unwrap() error { return ErrRefused }
+
+// RefusalCode returns the code of a refusal, "refused" of one that has none.
+func RefusalCode(err error) string {
+	if r, ok := errors.AsType[Refusal](err); ok {
+		return r.Code
+	}
+	return "refused"
+}
