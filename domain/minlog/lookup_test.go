@@ -180,6 +180,66 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// ML-29, ML-30: two registrations are in one group if and only if the rule says so; nothing is lost, and each group and all groups are in order.
+func TestGroupsHoldWhatBelongsTogether(t *testing.T) {
+	word := rapid.SampledFrom([]string{"", "x", "y"})
+	one := rapid.Custom(func(t *rapid.T) minlog.Registration {
+		e := minlog.Entry{System: word.Draw(t, "system"), CorrelationID: word.Draw(t, "correlation"), User: minlog.ID{Source: "CPR", Value: word.Draw(t, "user")}}
+		if rapid.Bool().Draw(t, "called") {
+			e.Source = &minlog.Chain{CorrelationID: word.Draw(t, "called by"), System: word.Draw(t, "calling")}
+		}
+		e.To = at("2026-11-02T22:00:00Z").Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "half hours")) * 30 * time.Minute)
+		e.From = e.To.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "hours")) * time.Hour)
+		return minlog.Registration{ID: minlog.RegistrationID{rapid.Byte().Draw(t, "id")}, Entry: e}
+	})
+	together := map[minlog.Grouping]func(a, b *minlog.Entry) bool{
+		minlog.Ungrouped: func(_, _ *minlog.Entry) bool { return false },
+		minlog.ByCorrelationID: func(a, b *minlog.Entry) bool {
+			called := func(e *minlog.Entry) bool { return e.Source != nil && e.Source.CorrelationID != "" }
+			if called(a) || called(b) {
+				return called(a) && called(b) && a.Source.CorrelationID == b.Source.CorrelationID
+			}
+			return a.CorrelationID != "" && a.CorrelationID == b.CorrelationID
+		},
+		minlog.ByDay: func(a, b *minlog.Entry) bool { // midnight in Copenhagen is 23:00Z
+			midnight := at("2026-11-02T23:00:00Z")
+			return a.To.Before(midnight) == b.To.Before(midnight) && a.System == b.System && a.User == b.User
+		},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		chronologic := rapid.Bool().Draw(t, "chronologic")
+		order := func(a, b minlog.Registration) int {
+			if chronologic {
+				return a.Cursor().Compare(b.Cursor())
+			}
+			return b.Cursor().Compare(a.Cursor())
+		}
+		regs := rapid.SliceOfNDistinct(one, 0, 12, func(r minlog.Registration) minlog.RegistrationID { return r.ID }).Draw(t, "registrations")
+		slices.SortFunc(regs, order)
+		for by, same := range together {
+			groups := minlog.GroupBy(regs, by)
+			var firsts []minlog.Registration
+			groupOf := map[minlog.RegistrationID]int{}
+			for i, g := range groups {
+				require.True(t, slices.IsSortedFunc(g.Entries, order))
+				firsts = append(firsts, g.Entries[0])
+				for _, r := range g.Entries {
+					_, twice := groupOf[r.ID]
+					require.False(t, twice, "in two groups")
+					groupOf[r.ID] = i
+				}
+			}
+			require.True(t, slices.IsSortedFunc(firsts, order))
+			require.Len(t, groupOf, len(regs))
+			for i, a := range regs {
+				for _, b := range regs[:i] {
+					require.Equal(t, same(&a.Entry, &b.Entry), groupOf[a.ID] == groupOf[b.ID])
+				}
+			}
+		}
+	})
+}
+
 func TestGroupsByDayKeepPeopleApart(t *testing.T) {
 	const day = "2026-11-03T10:00:00Z"
 	a, b := minlog.ID{Source: "CPR", Value: "0505851111"}, minlog.ID{Source: "CPR", Value: "0404701111"}
