@@ -50,7 +50,7 @@ func TestOutbox(t *testing.T) {
 		a := h.post(t, operatorToken, pathParked+"/"+parkedID+"/retry", "")
 		require.Equal(t, http.StatusNoContent, a.Code, "%s", a.Body)
 		assert.Equal(t, []string{"Admin/RetryParked user=operator notice-id=" + parkedID}, h.said(t))
-		due, err := h.db.Outbox().Next(t.Context(), noon, 10)
+		due, err := h.db.Outbox().Next(t.Context(), notice.NAS, noon, 10)
 		require.NoError(t, err)
 		assert.Len(t, due, 2)
 		assert.Equal(t, map[string]any{"parked": []any{}}, h.get(t, operatorToken, pathParked).body)

@@ -223,7 +223,7 @@ func (h *house) spent(t testing.TB, s ecpr.Series) int {
 func (h *house) events(t testing.TB) (all []notice.Notice) {
 	t.Helper()
 	for {
-		due, err := h.db.Outbox().Next(t.Context(), h.clock().Add(time.Hour), 100)
+		due, err := h.db.Outbox().Next(t.Context(), notice.NAS, h.clock().Add(time.Hour), 100)
 		require.NoError(t, err)
 		if len(due) == 0 {
 			return all

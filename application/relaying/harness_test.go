@@ -17,6 +17,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/scheduling"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/ports"
@@ -36,6 +37,8 @@ type bench struct {
 	leases   *portstest.FailingLeases
 	notifier *portstest.FailingNotifier
 	nas      *portstest.RecordingNotifier
+	access   *portstest.FailingAccessLog // which the relay of a case knows where the case says so
+	minlog   *portstest.RecordingAccessLog
 	log      *lockedBuffer
 	stop     func()
 }
@@ -51,6 +54,8 @@ func another(t *testing.T, db *memory.DB, name string) *bench {
 	b := &bench{db: db, outbox: &portstest.FailingOutbox{Outbox: db.Outbox()}, audit: &memory.AuditLog{}, log: &lockedBuffer{}, stop: func() {},
 		leases: &portstest.FailingLeases{Leases: db.Leases()}, units: &portstest.FailingUnitOfWork{Units: db.Units()}, nas: &portstest.RecordingNotifier{}}
 	b.notifier = &portstest.FailingNotifier{Notifier: b.nas}
+	b.minlog = &portstest.RecordingAccessLog{}
+	b.access = &portstest.FailingAccessLog{Access: b.minlog}
 	b.lines = &portstest.FailingAuditLog{Log: b.audit}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	b.Relay = &relaying.Relay{
@@ -76,6 +81,25 @@ func (b *bench) put(t require.TestingT, ids ...string) {
 		require.NoError(t, b.db.Outbox().Put(context.Background(), notice.Notice{ID: id, Key: id[:1], To: notice.NAS, Created: time.Now(),
 			Advis: nas.Notification{Topic: "urn:test:Changed", ID: id, Payload: []byte("<changed/>")}}))
 	}
+}
+
+// putAccess puts notices to MinLog by their ids, whose first letter is the key.
+func (b *bench) putAccess(t require.TestingT, ids ...string) {
+	for _, id := range ids {
+		at := time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
+		entry := minlog.Entry{System: "MinSpærring", Activity: "Spærring oprettet", From: at, To: at, SequenceNumber: "of the service",
+			Person: minlog.ID{Source: minlog.CPR, Value: "0202801111"}, User: minlog.ID{Source: minlog.CPR, Value: "0505851111"}}
+		require.NoError(t, b.db.Outbox().Put(context.Background(), notice.Notice{ID: id, Key: id[:1], To: notice.MinLog, Created: time.Now(), Entry: entry}))
+	}
+}
+
+// logged returns the sequence numbers of what MinLog got, in order.
+func (b *bench) logged() []string {
+	ids := []string{}
+	for _, e := range b.minlog.Kept() {
+		ids = append(ids, e.SequenceNumber)
+	}
+	return ids
 }
 
 // got returns the ids of what the target got, in order.

@@ -8,9 +8,9 @@ import (
 // releaseLimit bounds how long a relay that stops waits for the lease it gives up; otherwise it runs out.
 const releaseLimit = 5 * time.Second
 
-// hold is a relay's hold on its lease.
+// hold is a lane's hold on its lease.
 type hold struct {
-	relay *Relay
+	lane  *lane
 	held  bool
 	until time.Time // when the lease runs out, by our clock
 	asked time.Time // when it was last asked for
@@ -18,7 +18,7 @@ type hold struct {
 
 // renew gets the lease or prolongs it, and tells until when the relay alone delivers.
 func (h *hold) renew(ctx context.Context) (until time.Time, held bool) {
-	r, now := h.relay, h.relay.Now()
+	r, now := h.lane, h.lane.Now()
 	if r.Leases == nil {
 		return now.Add(r.lease()), true
 	}
@@ -26,7 +26,7 @@ func (h *hold) renew(ctx context.Context) (until time.Time, held bool) {
 		return h.until, true
 	}
 	h.asked = now
-	got, err := r.Leases.Acquire(ctx, Name, r.Holder, now, r.lease())
+	got, err := r.Leases.Acquire(ctx, r.leaseName, r.Holder, now, r.lease())
 	switch {
 	case got:
 		h.held, h.until = true, now.Add(r.lease())
@@ -40,7 +40,7 @@ func (h *hold) renew(ctx context.Context) (until time.Time, held bool) {
 
 // within shortens a pause so that the lease is prolonged in time, or makes it one until the lease may be taken over.
 func (h *hold) within(pause time.Duration, held bool) time.Duration {
-	r := h.relay
+	r := h.lane
 	switch {
 	case r.Leases == nil:
 		return pause
@@ -57,7 +57,7 @@ func (h *hold) release(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 	defer cancel()
-	if err := h.relay.Leases.Release(ctx, Name, h.relay.Holder); err != nil {
-		h.relay.Log.WarnContext(ctx, "outbox: lease not given up", "error", err)
+	if err := h.lane.Leases.Release(ctx, h.lane.leaseName, h.lane.Holder); err != nil {
+		h.lane.Log.WarnContext(ctx, "outbox: lease not given up", "error", err)
 	}
 }

@@ -9,16 +9,18 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/ports"
 )
 
-// Name is the relay's name in the audit log, and of its lease.
+// Name is the relay's name in the audit log, and that its leases begin with.
 const Name = "outbox"
 
 // Defaults of a relay.
@@ -40,15 +42,14 @@ const (
 	keepLimit = 10 * time.Second
 )
 
-// errNoTarget: nobody here delivers to the notice's target.
-var errNoTarget = errors.New("no delivery to this target")
-
-// Relay delivers notices. A notice waits after a delivery that failed, and with it those of its key: a second, then twice as long each time, at
-// most MaxBackoff. One that its target refuses is parked. What is written of a delivery comes after it, so that a process that dies in between
-// has it delivered again. Of several relays with one outbox one works: it holds the lease. Its fields are not changed after the first call.
+// Relay delivers notices. A notice waits after a delivery that failed, and with it those of its key to its target: a second, then twice as long
+// each time, at most MaxBackoff. One that its target refuses is parked. What is written of a delivery comes after it, so that a process that
+// dies in between has it delivered again. What becomes of one target's notices is nothing to those of another. Of several relays with one outbox
+// one works for each target: it holds the lease. Its fields are not changed after the first call.
 type Relay struct {
 	Outbox     ports.Outbox
-	Notifier   ports.Notifier     // nil = there is no notification service: everything waits
+	Notifier   ports.Notifier     // nil = no notification service is known here: its notices wait
+	Access     ports.AccessLog    // nil = no MinLog is known here: its notices wait
 	Runner     *scheduling.Runner // in whose order a round is kept: outcome, audit line, commit
 	Trail      ports.Trail
 	Now        func() time.Time
@@ -57,17 +58,46 @@ type Relay struct {
 	MaxBackoff time.Duration // 0 = 5 minutes
 
 	Leases ports.Leases  // nil = no other process has the outbox
-	Holder string        // of the lease: no two relays that are alive have the same
+	Holder string        // of the leases: no two relays that are alive have the same
 	Lease  time.Duration // how soon another process takes over from one that died; 0 = 30 s
 }
 
-// Run delivers what is due until ctx ends, on a timer. It ends the delivery it is at, and keeps its outcome.
-func (r *Relay) Run(ctx context.Context) {
-	if r.Notifier == nil {
-		<-ctx.Done()
-		return
+// lane delivers to one target.
+type lane struct {
+	*Relay
+	to        notice.Target
+	leaseName string
+	hand      func(context.Context, notice.Notice) error
+}
+
+// lanes are those to the targets that are known here.
+func (r *Relay) lanes() (all []*lane) {
+	if r.Notifier != nil {
+		all = append(all, &lane{r, notice.NAS, Name, func(ctx context.Context, n notice.Notice) error {
+			return r.Notifier.Notify(ctx, []nas.Notification{n.Advis})
+		}})
 	}
-	h, down := &hold{relay: r}, 0
+	if r.Access != nil {
+		all = append(all, &lane{r, notice.MinLog, Name + "-" + string(notice.MinLog), func(ctx context.Context, n notice.Notice) error {
+			n.Entry.SequenceNumber = n.ID // by which MinLog knows it when it comes again
+			return r.Access.Log(ctx, n.Entry)
+		}})
+	}
+	return all
+}
+
+// Run delivers what is due until ctx ends, on a timer. It ends the deliveries it is at, and keeps their outcome.
+func (r *Relay) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, l := range r.lanes() {
+		running.Go(func() { l.run(ctx) })
+	}
+	<-ctx.Done()
+	running.Wait()
+}
+
+func (r *lane) run(ctx context.Context) {
+	h, down := &hold{lane: r}, 0
 	var next time.Time // round
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -86,7 +116,7 @@ func (r *Relay) Run(ctx context.Context) {
 			case err != nil || o.gaveUp:
 				down++
 				pause = max(pause, notice.Wait(down, r.maxBackoff()))
-				r.Log.WarnContext(ctx, "outbox: nothing is delivered for a while", "pause", pause, "error", err)
+				r.Log.WarnContext(ctx, "outbox: nothing is delivered for a while", "target", string(r.to), "pause", pause, "error", err)
 			case o.more:
 				down, pause = 0, 0
 			default:
@@ -105,13 +135,13 @@ type outcome struct {
 }
 
 // round delivers what is due, oldest first, and keeps what became of it. It begins no delivery that might not end before until.
-func (r *Relay) round(ctx context.Context, until time.Time) (o outcome, err error) {
+func (r *lane) round(ctx context.Context, until time.Time) (o outcome, err error) {
 	// What was delivered is kept also when the relay is to stop.
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(until.Sub(r.Now()), 0)+keepLimit)
 	defer cancel()
 	err = r.Runner.Beside(lasting, Name, audit.Admin, func(inside context.Context) error {
 		o = outcome{}
-		due, err := r.Outbox.Next(inside, r.Now(), roundSize)
+		due, err := r.Outbox.Next(inside, r.to, r.Now(), roundSize)
 		if err != nil {
 			return fmt.Errorf("find what is due: %w", err)
 		}
@@ -123,11 +153,10 @@ func (r *Relay) round(ctx context.Context, until time.Time) (o outcome, err erro
 			}
 			err := r.deliver(lasting, n) // not in the unit of work: the target keeps it by itself
 			results = append(results, err)
-			switch {
-			case err == nil || errors.Is(err, nas.ErrRefused):
+			if _, refused := refusal(err); err == nil || refused {
 				done++
 				inRow = 0
-			case !errors.Is(err, errNoTarget): // which tells nothing of another
+			} else {
 				inRow++
 			}
 		}
@@ -138,7 +167,7 @@ func (r *Relay) round(ctx context.Context, until time.Time) (o outcome, err erro
 }
 
 // deliver hands a notice to its target. A panic is a failure of this notice: those before it in the round are delivered.
-func (r *Relay) deliver(ctx context.Context, n notice.Notice) (err error) {
+func (r *lane) deliver(ctx context.Context, n notice.Notice) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.deliveryLimit())
 	defer cancel()
 	defer func() {
@@ -147,23 +176,32 @@ func (r *Relay) deliver(ctx context.Context, n notice.Notice) (err error) {
 			err = fmt.Errorf("panic: %T", p)
 		}
 	}()
-	if n.To != notice.NAS {
-		return fmt.Errorf("%w: %s", errNoTarget, n.To)
+	return r.hand(ctx, n)
+}
+
+// refusal tells whether a target refused a notice for good, and its code.
+func refusal(err error) (code string, refused bool) {
+	switch {
+	case errors.Is(err, nas.ErrRefused):
+		return nas.RefusalCode(err), true
+	case errors.Is(err, minlog.ErrRefused):
+		return minlog.RefusalCode(err), true
 	}
-	return r.Notifier.Notify(ctx, []nas.Notification{n.Advis})
+	return "", false
 }
 
 // keep writes what became of the notices, and says so in the audit log.
-func (r *Relay) keep(ctx context.Context, ns []notice.Notice, results []error) error {
+func (r *lane) keep(ctx context.Context, ns []notice.Notice, results []error) error {
 	delivered := 0
 	for i, n := range ns {
+		failed := results[i]
+		code, refused := refusal(failed)
 		var err error
-		switch failed := results[i]; {
+		switch {
 		case failed == nil:
 			delivered++
 			err = r.Outbox.Done(ctx, n.ID, r.Now())
-		case errors.Is(failed, nas.ErrRefused):
-			code := nas.RefusalCode(failed)
+		case refused:
 			r.Trail.Note(ctx, audit.Admin, audit.Deliver, audit.NoticeID.Is(n.ID), audit.NoticeTarget.Is(string(n.To)), audit.NoticeCode.Is(code))
 			r.Log.ErrorContext(ctx, "outbox: notice refused and parked", "notice", n.ID, "target", string(n.To), "code", code)
 			err = r.Outbox.Park(ctx, n.ID, code)

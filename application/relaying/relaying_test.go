@@ -17,6 +17,7 @@ import (
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/ports/portstest"
@@ -78,7 +79,7 @@ func TestDelivery(t *testing.T) {
 			b.put(t, "a1")
 			b.start()
 			pass(time.Hour)
-			due, err := b.db.Outbox().Next(t.Context(), time.Now(), 10)
+			due, err := b.db.Outbox().Next(t.Context(), notice.NAS, time.Now(), 10)
 			require.NoError(t, err)
 			require.Len(t, due, 1)
 			assert.Zero(t, due[0].Attempts)
@@ -402,8 +403,8 @@ func TestLease(t *testing.T) {
 
 // history is what a case did and what came of it.
 type history struct {
-	put, got, parked []string
-	left             relaying.Figures
+	put, got, logged, parked []string // got by NAS, logged by MinLog
+	left                     relaying.Figures
 }
 
 // step is something that happens to a relay.
@@ -417,9 +418,11 @@ type step struct {
 func live(t *testing.T, steps []step) (h history) {
 	synctest.Test(t, func(t *testing.T) {
 		b := another(t, memory.New(time.Now), "a")
-		b.Relay.Log = slog.New(slog.DiscardHandler)
+		b.Access, b.Relay.Log = b.access, slog.New(slog.DiscardHandler)
 		heal := func() {
-			for _, f := range []*portstest.Failure{&b.notifier.OnNotify, &b.notifier.OnAnswer, &b.outbox.OnDone, &b.units.OnCommit, &b.lines.OnLine} {
+			for _, f := range []*portstest.Failure{
+				&b.notifier.OnNotify, &b.notifier.OnAnswer, &b.access.OnLog, &b.access.OnAnswer, &b.outbox.OnDone, &b.units.OnCommit, &b.lines.OnLine,
+			} {
 				f.Heal()
 			}
 		}
@@ -429,6 +432,16 @@ func live(t *testing.T, steps []step) (h history) {
 				id := fmt.Sprintf("%s%d", s.key, len(h.put))
 				b.put(t, id)
 				h.put = append(h.put, id)
+			case "put access":
+				id := fmt.Sprintf("%s%d", s.key, len(h.put))
+				b.putAccess(t, id)
+				h.put = append(h.put, id)
+			case "MinLog is down":
+				b.access.OnLog.FailFrom(s.n, errDown)
+			case "MinLog refuses":
+				b.access.OnLog.FailFrom(s.n, minlog.Refusal{Code: minlog.CodeValue})
+			case "MinLog is deaf":
+				b.access.OnAnswer.FailFrom(s.n, errDown)
 			case "down":
 				b.notifier.OnNotify.FailFrom(s.n, errDown)
 			case "refuse":
@@ -454,7 +467,7 @@ func live(t *testing.T, steps []step) (h history) {
 		b.stop()
 		b.start()
 		pass(10 * time.Minute)
-		h.got, h.left = b.got(), b.figures(t)
+		h.got, h.logged, h.left = b.got(), b.logged(), b.figures(t)
 		parked, err := b.db.Outbox().Parked(t.Context(), 100)
 		require.NoError(t, err)
 		for _, p := range parked {
@@ -469,17 +482,23 @@ func TestRelayAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := live(t, rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 			return step{
-				what: rapid.SampledFrom([]string{"put", "put", "put", "down", "refuse", "deaf", "store", "commit", "audit", "heal", "restart", "time", "time"}).Draw(t, "what"),
+				what: rapid.SampledFrom([]string{
+					"put", "put", "put", "put access", "put access", "down", "refuse", "deaf", "MinLog is down", "MinLog refuses", "MinLog is deaf", "store",
+					"commit", "audit", "heal", "restart", "time", "time",
+				}).Draw(t, "what"),
 				n:    rapid.IntRange(1, 20).Draw(t, "n"),
 				key:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"),
 			}
 		}), 1, 30).Draw(rt, "steps"))
 		require.Equal(rt, relaying.Figures{Parked: len(h.parked)}, h.left, "nothing waits")
-		newest, seen := map[byte]int{}, map[string]bool{}
-		for _, id := range h.got {
-			at := slices.Index(h.put, id)
-			require.GreaterOrEqual(rt, at, newest[id[0]], "%s comes after a later one of its key", id)
-			newest[id[0]], seen[id] = at, true
+		seen := map[string]bool{}
+		for _, ids := range [][]string{h.got, h.logged} {
+			newest := map[byte]int{}
+			for _, id := range ids {
+				at := slices.Index(h.put, id)
+				require.GreaterOrEqual(rt, at, newest[id[0]], "%s comes after a later one of its key", id)
+				newest[id[0]], seen[id] = at, true
+			}
 		}
 		for _, id := range h.parked {
 			seen[id] = true

@@ -20,10 +20,10 @@ const (
 	MinLog Target = "minlog"
 )
 
-// Notice is one message that must be delivered, at least once and in the order of its key.
+// Notice is one message that must be delivered, at least once and, of those to its target, in the order of its key.
 type Notice struct {
 	ID       string // a UUID; a target that gets a notice again knows it by this
-	Key      string // notices of one key are delivered in order; no personal number
+	Key      string // notices of one key to one target are delivered in order; no personal number
 	To       Target
 	Advis    nas.Notification // of NAS
 	Entry    minlog.Entry     // of MinLog

@@ -162,7 +162,7 @@ func (r *registry) notice(id ecpr.PersonID) notice.Notice {
 // waiting returns the keys of the notices that wait.
 func (r *registry) waiting(ctx context.Context) (keys []string) {
 	r.t.Helper()
-	due, err := r.last().Store.Outbox().Next(ctx, later(1000), 1000)
+	due, err := r.last().Store.Outbox().Next(ctx, notice.NAS, later(1000), 1000)
 	require.NoError(r.t, err)
 	for _, n := range due {
 		keys = append(keys, n.Key)

@@ -29,11 +29,11 @@ func (o *FailingOutbox) Put(ctx context.Context, ns ...notice.Notice) error {
 }
 
 // Next fails as OnNext says.
-func (o *FailingOutbox) Next(ctx context.Context, now time.Time, n int) ([]notice.Notice, error) {
+func (o *FailingOutbox) Next(ctx context.Context, to notice.Target, now time.Time, n int) ([]notice.Notice, error) {
 	if err := o.OnNext.next(); err != nil {
 		return nil, err
 	}
-	return o.Outbox.Next(ctx, now, n)
+	return o.Outbox.Next(ctx, to, now, n)
 }
 
 // Done fails as OnDone says.

@@ -38,7 +38,7 @@ func idsOf(ns []notice.Notice) []string {
 }
 
 func requireNext(ctx context.Context, t require.TestingT, s ports.Outbox, now time.Time, want ...string) {
-	got, err := s.Next(ctx, now, 100)
+	got, err := s.Next(ctx, notice.NAS, now, 100)
 	require.NoError(t, err)
 	require.Equal(t, append([]string{}, want...), idsOf(got), "Next")
 }
@@ -102,12 +102,38 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 				User: minlog.ID{Source: minlog.Authorisation, Value: "TST01"}, UserRole: "læge", Filters: []string{"a", "b"}}},
 		}
 		require.NoError(t, hs.first().Store.Put(ctx, put...))
-		got, err := hs.last().Store.Next(ctx, noon, 10)
+		got, err := hs.last().Store.Next(ctx, notice.NAS, noon, 10)
+		require.NoError(t, err)
+		entries, err := hs.last().Store.Next(ctx, notice.MinLog, noon, 10)
 		require.NoError(t, err)
 		cut := noon.Add(tick)
 		put[0].Created, put[0].Attempts, put[2].Created = cut, 0, cut
 		put[2].Entry.From, put[2].Entry.To = cut, cut.Add(time.Hour)
-		require.Equal(t, put, got)
+		require.Equal(t, put, append(got, entries...))
+	})
+
+	t.Run("notices to one target are given and ordered whatever waits for another", func(t *testing.T) {
+		hs, _ := open.opened(t)
+		ctx, ns := bounded(t), notices("a1", "a2", "b1", "a3", "c1", "a4")
+		for _, i := range []int{1, 3, 4} {
+			ns[i].To, ns[i].Advis = notice.MinLog, nas.Notification{}
+		}
+		require.NoError(t, hs.first().Store.Put(ctx, ns...))
+		require.NoError(t, hs.first().Store.Later(ctx, "a1", noon.Add(time.Hour)))
+		next := func(to notice.Target, n int) []string {
+			got, err := hs.last().Store.Next(ctx, to, noon, n)
+			require.NoError(t, err)
+			return idsOf(got)
+		}
+		assert.Equal(t, []string{"b1"}, next(notice.NAS, 1))
+		assert.Equal(t, []string{"b1"}, next(notice.NAS, 10))
+		assert.Equal(t, []string{"a2"}, next(notice.MinLog, 1))
+		assert.Equal(t, []string{"a2", "c1"}, next(notice.MinLog, 10))
+		assert.Empty(t, next("nobody", 10))
+		require.NoError(t, hs.first().Store.Done(ctx, "a2", noon))
+		assert.Equal(t, []string{"a3", "c1"}, next(notice.MinLog, 10))
+		assert.Equal(t, []string{"b1"}, next(notice.NAS, 10))
+		requireWaiting(ctx, t, hs.last().Store, 5, 0, noon)
 	})
 
 	t.Run("Next gives the oldest of each key, new ones oldest first", func(t *testing.T) {
@@ -126,11 +152,11 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 	t.Run("Next gives at most n", func(t *testing.T) {
 		ctx, hs := outboxOf(t, open, "a1", "a2", "b1", "c1")
 		for n, want := range [][]string{{}, {"a1"}, {"a1", "b1"}, {"a1", "b1", "c1"}, {"a1", "b1", "c1"}} {
-			got, err := hs.last().Store.Next(ctx, noon, n)
+			got, err := hs.last().Store.Next(ctx, notice.NAS, noon, n)
 			require.NoError(t, err)
 			require.Equal(t, want, idsOf(got), "Next of %d", n)
 		}
-		got, err := hs.last().Store.Next(ctx, noon, -1)
+		got, err := hs.last().Store.Next(ctx, notice.NAS, noon, -1)
 		require.NoError(t, err)
 		require.Empty(t, got)
 	})
@@ -156,7 +182,7 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second-tick), "b1")
 		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "b1", "a1")
 		require.NoError(t, hs.first().Store.Later(ctx, "a1", noon.Add(time.Minute)))
-		got, err := hs.last().Store.Next(ctx, noon.Add(time.Hour), 2)
+		got, err := hs.last().Store.Next(ctx, notice.NAS, noon.Add(time.Hour), 2)
 		require.NoError(t, err)
 		require.Equal(t, 2, got[1].Attempts)
 		require.NoError(t, hs.last().Store.Done(ctx, "a1", noon))
@@ -171,7 +197,7 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 		again[0].Advis.Topic, again[4].Key = "another", "e"
 		require.NoError(t, hs.last().Store.Put(ctx, again...))
 		requireNext(ctx, t, hs.last().Store, noon, "a1", "d1")
-		got, err := hs.last().Store.Next(ctx, noon, 10)
+		got, err := hs.last().Store.Next(ctx, notice.NAS, noon, 10)
 		require.NoError(t, err)
 		require.Equal(t, notices("a1", "d1"), got)
 		requireWaiting(ctx, t, hs.last().Store, 2, 1, noon)
@@ -202,11 +228,11 @@ func outboxOrder(t *testing.T, open OpenOutbox) {
 		ctx, mine := bounded(t), notices("a1")
 		require.NoError(t, hs.first().Store.Put(ctx, mine...))
 		mine[0].Advis.Payload[1] = '!'
-		got, err := hs.first().Store.Next(ctx, noon, 1)
+		got, err := hs.first().Store.Next(ctx, notice.NAS, noon, 1)
 		require.NoError(t, err)
 		require.Equal(t, notices("a1"), got)
 		got[0].Advis.Payload[1] = '!'
-		got, err = hs.first().Store.Next(ctx, noon, 1)
+		got, err = hs.first().Store.Next(ctx, notice.NAS, noon, 1)
 		require.NoError(t, err)
 		require.Equal(t, notices("a1"), got)
 	})
@@ -269,7 +295,7 @@ func outboxParking(t *testing.T, open OpenOutbox) {
 		requireParked(ctx, t, hs.last().Store, map[string]string{})
 		requireNext(ctx, t, hs.last().Store, noon, "b1")
 		requireNext(ctx, t, hs.last().Store, noon.Add(time.Second), "b1", "a1")
-		got, err := hs.last().Store.Next(ctx, noon.Add(time.Second), 2)
+		got, err := hs.last().Store.Next(ctx, notice.NAS, noon.Add(time.Second), 2)
 		require.NoError(t, err)
 		require.Zero(t, got[1].Attempts)
 		require.NoError(t, hs.last().Store.Done(ctx, "a1", noon))
@@ -359,7 +385,7 @@ func outboxUnits(t *testing.T, open OpenOutbox) {
 		}
 		all.Wait()
 		for i := range each {
-			due, err := hs.last().Store.Next(ctx, noon, 100)
+			due, err := hs.last().Store.Next(ctx, notice.NAS, noon, 100)
 			require.NoError(t, err)
 			require.Len(t, due, writers)
 			for _, n := range due {
@@ -373,7 +399,7 @@ func outboxUnits(t *testing.T, open OpenOutbox) {
 		ctx, hs := outboxOf(t, open, "a1", "p1")
 		s := hs.first().Store
 		require.NoError(t, s.Park(ctx, "p1", "code"))
-		_, next := s.Next(ended(), noon, 1)
+		_, next := s.Next(ended(), notice.NAS, noon, 1)
 		_, parked := s.Parked(ended(), 1)
 		_, _, _, waiting := s.Waiting(ended())
 		_, forget := s.Forget(ended(), noon, 1)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/ports"
 )
@@ -17,6 +18,7 @@ import (
 // modelNotice is a notice as the model of the outbox knows it.
 type modelNotice struct {
 	id     string
+	to     notice.Target
 	next   time.Time
 	parked string
 }
@@ -29,10 +31,11 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 	hs, _ := open.opened(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
+	targets := [...]notice.Target{notice.NAS, notice.MinLog}
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
-		requireEmptied(ctx, t, hs.first().Store)
+		requireEmptied(ctx, t, hs.first().Store, targets[:])
 		var left []modelNotice // what is not delivered, in order
 		taken := 0
 		name := func(key string) string { return fmt.Sprintf("%s/%d/%d", key, run, taken) }
@@ -49,8 +52,12 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 			case "put":
 				taken++
 				id := name(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"))
-				require.NoError(t, s.Put(ctx, notices(id)...))
-				left = append(left, modelNotice{id: id})
+				ns := notices(id)
+				if ns[0].To = rapid.SampledFrom(targets[:]).Draw(t, "to"); ns[0].To != notice.NAS {
+					ns[0].Advis = nas.Notification{}
+				}
+				require.NoError(t, s.Put(ctx, ns...))
+				left = append(left, modelNotice{id: id, to: ns[0].To})
 			case "wait":
 				at = at.Add(time.Second)
 			case "retry", "drop":
@@ -85,25 +92,36 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 					left[i].parked = what
 				}
 			}
-			parked, heads := map[string]string{}, map[byte]bool{}
+			parked := map[string]string{}
+			type lane struct {
+				key byte
+				to  notice.Target
+			}
+			heads := map[lane]bool{}
 			var due []modelNotice
 			for _, n := range left {
 				switch {
 				case n.parked != "":
 					parked[n.id] = n.parked
-				case !heads[n.id[0]]:
-					heads[n.id[0]] = true
+				case !heads[lane{n.id[0], n.to}]:
+					heads[lane{n.id[0], n.to}] = true
 					if !n.next.After(at) {
 						due = append(due, n)
 					}
 				}
 			}
 			slices.SortStableFunc(due, func(a, b modelNotice) int { return a.next.Compare(b.next) })
-			want := []string{}
-			for _, n := range due {
-				want = append(want, n.id)
+			for _, to := range targets {
+				want := []string{}
+				for _, n := range due {
+					if n.to == to {
+						want = append(want, n.id)
+					}
+				}
+				got, err := hs.last().Store.Next(ctx, to, at, 100)
+				require.NoError(t, err)
+				require.Equal(t, want, idsOf(got), "Next to %s", to)
 			}
-			requireNext(ctx, t, hs.last().Store, at, want...)
 			requireParked(ctx, t, hs.last().Store, parked)
 			waiting, parkedNow, _, err := hs.last().Store.Waiting(ctx)
 			require.NoError(t, err)
@@ -113,20 +131,24 @@ func outboxModel(t *testing.T, open OpenOutbox) {
 }
 
 // requireEmptied takes away what an earlier run left, however it ended.
-func requireEmptied(ctx context.Context, t require.TestingT, s ports.Outbox) {
+func requireEmptied(ctx context.Context, t require.TestingT, s ports.Outbox, targets []notice.Target) {
 	parked, err := s.Parked(ctx, 1000)
 	require.NoError(t, err)
 	for _, p := range parked {
 		require.NoError(t, s.Drop(ctx, p.ID))
 	}
 	for {
-		due, err := s.Next(ctx, noon.AddDate(100, 0, 0), 1000)
-		require.NoError(t, err)
-		if len(due) == 0 {
-			return
+		left := 0
+		for _, to := range targets {
+			due, err := s.Next(ctx, to, noon.AddDate(100, 0, 0), 1000)
+			require.NoError(t, err)
+			left += len(due)
+			for _, n := range due {
+				require.NoError(t, s.Done(ctx, n.ID, noon))
+			}
 		}
-		for _, n := range due {
-			require.NoError(t, s.Done(ctx, n.ID, noon))
+		if left == 0 {
+			return
 		}
 	}
 }

@@ -71,11 +71,14 @@ func ordered(rows map[string]noticeRow) []noticeRow {
 	return slices.SortedFunc(maps.Values(rows), func(a, b noticeRow) int { return cmp.Compare(a.seq, b.seq) })
 }
 
-func (s outbox) Next(ctx context.Context, now time.Time, n int) (due []notice.Notice, err error) {
+func (s outbox) Next(ctx context.Context, to notice.Target, now time.Time, n int) (due []notice.Notice, err error) {
 	err = s.db.read(ctx, func() error {
 		keys := map[string]bool{}
 		var heads []noticeRow
 		for _, row := range ordered(s.db.outbox.waiting) {
+			if row.notice.To != to {
+				continue
+			}
 			if !keys[row.notice.Key] && !row.next.After(now) {
 				heads = append(heads, row)
 			}

@@ -50,13 +50,14 @@ const isWaiting = "sent IS NULL AND parked_code IS NULL"
 const noticeColumns = "id, target, order_key, payload, created, attempts"
 
 // nextNotices looks the head of each key up by itself, so that the rows it reads are those that are due up to the last one it returns, however
-// many were delivered.
-const nextNotices = "SELECT " + noticeColumns + ", NULL FROM outbox WHERE " + isWaiting + ` AND next_try <= ?
-	AND seq = (SELECT min(head.seq) FROM outbox AS head WHERE head.order_key = outbox.order_key AND head.sent IS NULL AND head.parked_code IS NULL)
+// many were delivered or wait for other targets.
+const nextNotices = "SELECT " + noticeColumns + ", NULL FROM outbox WHERE target = ? AND " + isWaiting + ` AND next_try <= ?
+	AND seq = (SELECT min(head.seq) FROM outbox AS head
+		WHERE head.target = outbox.target AND head.order_key = outbox.order_key AND head.sent IS NULL AND head.parked_code IS NULL)
 	ORDER BY next_try, seq LIMIT ?`
 
-func (s outbox) Next(ctx context.Context, now time.Time, n int) ([]notice.Notice, error) {
-	found, err := s.find(ctx, n, nextNotices, now.UnixMicro(), n)
+func (s outbox) Next(ctx context.Context, to notice.Target, now time.Time, n int) ([]notice.Notice, error) {
+	found, err := s.find(ctx, n, nextNotices, string(to), now.UnixMicro(), n)
 	if err != nil {
 		return nil, fmt.Errorf("find notices that are due: %w", translate(err))
 	}

@@ -64,7 +64,9 @@ func TestOutboxPlans(t *testing.T) {
 		args       []any
 		want       []string
 	}{
-		{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"SEARCH outbox USING INDEX outbox_waiting (next_try<?)", "SEARCH head USING INDEX outbox_key (order_key=?)"}},
+		{"what is due", nextNotices, []any{"nas", start.UnixMicro(), 100}, []string{
+			"SEARCH outbox USING INDEX outbox_waiting (target=? AND next_try<?)", "SEARCH head USING INDEX outbox_key (target=? AND order_key=?)",
+		}},
 		{"what is parked", parkedNotices, []any{100}, []string{"SCAN outbox USING INDEX outbox_parked"}},
 		{"how much waits", countNotices, nil, []string{"SCAN outbox USING INDEX outbox_waiting", "SCAN outbox USING INDEX outbox_parked"}},
 		{"one that is done", doneNotice, []any{1, "1"}, []string{"SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"}},
@@ -106,7 +108,7 @@ func TestPostgresOutboxPlans(t *testing.T) {
 			args       []any
 			want       []string // indexes that may be used, and nothing else
 		}{
-			{"what is due", nextNotices, []any{start.UnixMicro(), 100}, []string{"outbox_key", "outbox_waiting"}},
+			{"what is due", nextNotices, []any{"nas", start.UnixMicro(), 100}, []string{"outbox_key", "outbox_waiting"}},
 			{"what is parked", parkedNotices, []any{100}, []string{"outbox_parked"}},
 			{"how much waits", countNotices, nil, []string{"outbox_parked", "outbox_waiting", "outbox_key"}},
 			{"one that is done", doneNotice, []any{1, "1"}, []string{"outbox_id_key"}},
@@ -144,7 +146,7 @@ func TestPostgresOutboxPlansOfNewTable(t *testing.T) {
 		})
 	}
 	t.Run("what is due", func(t *testing.T) {
-		used := indexesOf(planned(t, server(db).readers, db.bind(nextNotices), start.UnixMicro(), 100))
+		used := indexesOf(planned(t, server(db).readers, db.bind(nextNotices), "nas", start.UnixMicro(), 100))
 		assert.ElementsMatch(t, []string{"outbox_waiting", "outbox_key"}, used)
 	})
 }
@@ -182,13 +184,13 @@ func TestPostgresOutboxLateCommit(t *testing.T) {
 	require.NoError(t, db.Units().Run(ctx, func(late context.Context) error {
 		put(late, "late")
 		put(ctx, "early")
-		due, err := db.Outbox().Next(ctx, start, 10)
+		due, err := db.Outbox().Next(ctx, notice.NAS, start, 10)
 		require.NoError(t, err)
 		require.Len(t, due, 1)
 		require.Equal(t, "early", due[0].ID)
 		return db.Outbox().Done(ctx, "early", start)
 	}, nothing))
-	due, err := db.Outbox().Next(ctx, start, 10)
+	due, err := db.Outbox().Next(ctx, notice.NAS, start, 10)
 	require.NoError(t, err)
 	require.Len(t, due, 1)
 	require.Equal(t, "late", due[0].ID)
