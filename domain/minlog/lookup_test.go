@@ -230,6 +230,9 @@ func TestGroupsHoldWhatBelongsTogether(t *testing.T) {
 				}
 			}
 			require.True(t, slices.IsSortedFunc(firsts, order))
+			for i := range firsts {
+				require.Equal(t, i+1, minlog.FirstAfter(groups, firsts[i].Cursor(), chronologic), "the group after group %d", i)
+			}
 			require.Len(t, groupOf, len(regs))
 			for i, a := range regs {
 				for _, b := range regs[:i] {
