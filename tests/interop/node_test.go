@@ -82,7 +82,7 @@ func headers(client *process.Client, messageID string) []string {
 func TestNodeSOAPNames(t *testing.T) {
 	for _, path := range []string{
 		minlogws.PathRegistration20250312, minlogws.PathRegistration20230425, minlogws.PathCitizen20250312, minlogws.PathAssistants20250312,
-		ecprws.Path,
+		minlogws.PathRegistration1, minlogws.PathPortal, ecprws.Path,
 	} {
 		name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
 		t.Run("AC-41 "+name, func(t *testing.T) {
