@@ -339,8 +339,11 @@ func (h *house) said(t *testing.T) []string {
 	return told
 }
 
-// persons are the numbers and names of the federation's persons.
-var persons = []string{nancy, child, "0101010001", "0101010006", "0511804817", "Testborger", "Nancy", "Laege", "laege@"}
+// persons are the numbers and names of the federation's persons, and the numbers of MinLog's.
+var persons = []string{
+	nancy, child, "0101010001", "0101010006", "0511804817", "Testborger", "Nancy", "Laege", "laege@",
+	citizen, littleOne, teen, professional, assistant, stranger, proxyHolder,
+}
 
 // noSecrets searches the application log and the security events for persons and tokens, and every audit line for tokens.
 func (h *house) noSecrets(t *testing.T) {

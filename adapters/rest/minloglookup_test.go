@@ -433,6 +433,30 @@ func TestReport(t *testing.T) {
 	h.problem(t, h.post(t, operatorToken, pathReport+days, `{}`), http.StatusMethodNotAllowed, fault.CodeHTTPMethod)
 }
 
+// A session that is over, or was ended, reads and registers nothing.
+func TestMinLogAfterTheSession(t *testing.T) {
+	h := registered(t, about(citizen, 8, nil))
+	calls := []struct {
+		caller             identity.Caller
+		method, path, body string
+	}{
+		{system(registrarCVR), http.MethodPost, pathRegistrations, sample},
+		{person(t, citizen), http.MethodPost, pathCitizenLookups, `{}`},
+		{employee(t, professional, "TST01"), http.MethodPost, pathAssistantLookups, `{}`},
+		{system(registrarCVR), http.MethodGet, pathReport + "?from=2026-11-01&to=2026-11-02", ``},
+	}
+	for _, c := range calls {
+		t.Run("SA-55 "+c.method+" "+c.path, func(t *testing.T) {
+			ended, over := h.session(t, c.caller), h.session(t, c.caller)
+			require.Equal(t, http.StatusNoContent, h.delete(t, ended, base+"sessions/current").Code)
+			h.problem(t, h.write(t, ended, c.method, c.path, "", c.body), http.StatusUnauthorized, fault.CodeExpired)
+			require.Equal(t, http.StatusOK, h.write(t, over, c.method, c.path, "", c.body).Code)
+			h.now = h.now.Add(time.Hour)
+			h.problem(t, h.write(t, over, c.method, c.path, "", c.body), http.StatusUnauthorized, fault.CodeExpired)
+		})
+	}
+}
+
 // A registration goes through the gate of what appends to the message log, and nothing else does.
 func TestGateOfRegistrations(t *testing.T) {
 	broken := &admitting.Gate{}
