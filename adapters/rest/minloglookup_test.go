@@ -108,7 +108,9 @@ func TestCitizenLookup(t *testing.T) {
 			`{"pass":[{"field":"SystemName","value":"FMK"}]}`:                                  {8},
 			`{"stop":[{"field":"SystemName","value":"FMK"}],"pass":[]}`:                        {9},
 			`{"pass":[{"field":"UserRole","value":"x"},{"field":"SystemName","value":"FMK"}]}`: {},
-			`{"grouping":"Weekday","details":"Some"}`:                                          {9, 8},
+			`{"person":{"source":"CPR","id":"0202801111"},"from":"2026-11-01T00:00:00Z","to":"2026-12-01T00:00:00Z","grouping":"None","details":"All",
+				"chronologic":false,"pageSize":100,"pass":[{"field":"SystemName","value":"FMK"}],"stop":[],"pageToken":null}`: {8},
+			`{"grouping":"Weekday","details":"Some"}`: {9, 8},
 		} {
 			assert.Equal(t, want, hours(t, h.post(t, own, pathCitizenLookups, body)), body)
 		}
