@@ -77,6 +77,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 cards bound to no certificate", "dgws:\n  bind_card_to_tls: require\n", nil, nil, `dgws.bind_card_to_tls: needs the certificates of clients`},
 		{"all is everything already", "roles: [all, sts]\n", nil, nil, `roles: all excludes the others`},
 		{"a front without its consumer", "roles: [minlog-registration]\n", nil, nil, `roles: where the message log is embedded`},
+		{"lookups of others without a consumer", "roles: [minlog-lookup]\n", nil, nil, `roles: where the message log is embedded in a store of this process, minlog-lookup and minlog-consumer go together`},
+		{"a window that is no length of time", "minlog:\n  reduction: {systems: {FMK: soon}}\n", nil, nil, `minlog.reduction.systems: FMK: `},
+		{"a window for nobody", "", []string{"NSPD_MINLOG_REDUCTION_SYSTEMS==10m"}, nil, `minlog.reduction.systems: "=10m" is no name with a length of time`},
+		{"an organisation that has no CVR number", "minlog: {own_cvr: \"3325787\"}\n", nil, nil, `minlog.own_cvr: want the eight digits of a CVR number`},
+		{"a registration elsewhere without a card for it", "minlog:\n  remote: {url: \"https://nsp.example/minlog2-registration/RegisterService\"}\n", nil, nil, `minlog.remote.url: needs`},
 		{"a consumer without its front", "roles: [minlog-consumer, minlog-lookup]\n", nil, nil, `roles: where the message log is embedded`},
 		{"postgres of no name", "store:\n  driver: postgres\n", nil, nil, `store.dsn: postgres needs one`},
 		{"kafka of no address", "messagelog:\n  driver: kafka\n  key_secret: x\n", nil, nil, `messagelog.brokers: kafka needs at least one`},
@@ -244,7 +249,7 @@ func TestLoadSecurity(t *testing.T) {
 		assert.Equal(t, []string{"OPENNSP-DEV-STS", "https://sts.sosi.dk/", "https://bootstrap.sts.nspop.dk/", "https://bootstrap.sts.nemlog-in.dk/"}, c.STS.OwnAudiences)
 	})
 	t.Run("production gives nobody anything", func(t *testing.T) {
-		c := load(t, "security:\n  mode: production\n  trust_file: t.yaml\nhttp:\n  behind_proxy: true\nidws:\n  key_file: /etc/nsp/idws.key\n")
+		c := load(t, "security:\n  mode: production\n  trust_file: t.yaml\nhttp:\n  behind_proxy: true\nidws:\n  key_file: /etc/nsp/idws.key\nminlog: {own_cvr: \"33257872\"}\n")
 		assert.Empty(t, c.Security.Administrators)
 		assert.Empty(t, c.Grants)
 		assert.False(t, *c.STS.AllowBearer || *c.STS.AcceptSHA1Requests)

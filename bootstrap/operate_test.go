@@ -251,8 +251,8 @@ func TestRateLimits(t *testing.T) {
 	require.NoError(t, s.stop())
 
 	t.Run("a limit of a service that does not exist", func(t *testing.T) {
-		err := Run(t.Context(), testConfig(t, dataDir(t), Setting{Key: "limits.callers", Value: "service=minlog rate=20/h"}), Options{Stderr: io.Discard})
-		require.ErrorContains(t, err, `limits.callers: there is no service "minlog"`)
+		err := Run(t.Context(), testConfig(t, dataDir(t), Setting{Key: "limits.callers", Value: "service=cinema rate=20/h"}), Options{Stderr: io.Discard})
+		require.ErrorContains(t, err, `limits.callers: there is no service "cinema"`)
 		assert.Equal(t, ExitConfig, ExitCode(err))
 	})
 }

@@ -232,7 +232,7 @@ type durations map[string]time.Duration
 
 func (f *durations) kind() kind { return valuesKind }
 func (f *durations) set(v []string) error {
-	out := durations{}
+	var out durations
 	for _, s := range v {
 		at := strings.LastIndex(s, "=")
 		if at < 1 {
@@ -241,6 +241,9 @@ func (f *durations) set(v []string) error {
 		var d time.Duration
 		if err := (&duration{&d, 0, longest}).set([]string{s[at+1:]}); err != nil {
 			return fmt.Errorf("%s: %w", s[:at], err)
+		}
+		if out == nil {
+			out = durations{}
 		}
 		out[s[:at]] = d
 	}
