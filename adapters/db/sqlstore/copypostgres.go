@@ -1,14 +1,10 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func (*postgresEngine) tables() string {
@@ -67,60 +63,18 @@ func (*postgresEngine) beginCopy(t *tx) error {
 }
 
 func (*postgresEngine) copyIn(t *tx, into table, next func() ([]any, error)) error {
-	rows := &copyReader{next: next, types: into.types, buffer: []byte("PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00")} // no flags, no extension
-	rows.unread = rows.buffer
-	err := t.raw(t.ctx, func(c *pgx.Conn) error {
-		_, err := c.PgConn().CopyFrom(t.ctx, rows, "COPY "+into.name+" ("+into.list()+") FROM STDIN (FORMAT binary)")
-		return err
-	})
-	return cmp.Or(rows.failed, err)
-}
-
-// copyReader reads rows in the binary form of COPY. It keeps the octets of a few rows.
-type copyReader struct {
-	next   func() ([]any, error)
-	types  []string // of the columns
-	ended  bool
-	failed error
-	buffer []byte
-	unread []byte // of buffer
-}
-
-// Read makes rows until the buffer is full.
-func (r *copyReader) Read(p []byte) (int, error) {
-	if len(r.unread) == 0 {
-		if r.ended {
-			return 0, io.EOF
-		}
-		if r.failed = r.fill(); r.failed != nil {
-			return 0, r.failed
-		}
-	}
-	n := copy(p, r.unread)
-	r.unread = r.unread[n:]
-	return n, nil
-}
-
-func (r *copyReader) fill() error {
-	b := r.buffer[:0]
-	for len(b) < copyBuffer && !r.ended {
-		row, err := r.next()
-		if err != nil {
-			return err
-		}
-		if r.ended = row == nil; r.ended {
-			b = append(b, 0xff, 0xff)
-			break
+	return t.copyFrom("COPY "+into.name+" ("+into.list()+") FROM STDIN (FORMAT binary)", func(b []byte) ([]byte, bool, error) {
+		row, err := next()
+		if err != nil || row == nil {
+			return b, false, err
 		}
 		for i, cell := range row {
-			if n, ok := cell.(int64); ok && r.types[i] == "BOOL" {
+			if n, ok := cell.(int64); ok && into.types[i] == "BOOL" {
 				row[i] = n != 0
 			}
 		}
-		b = appendRow(b, row)
-	}
-	r.buffer, r.unread = b, b
-	return nil
+		return appendRow(b, row), true, nil
+	})
 }
 
 // endCopy has new rows numbered after those that were copied, and the planner know the tables, which were empty.

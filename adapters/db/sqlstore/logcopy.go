@@ -3,62 +3,13 @@ package sqlstore
 import (
 	"database/sql"
 	"encoding/binary"
-	"io"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-const (
-	entryColumns = "person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id, interface, received_at, doc"
-	copyEntries  = "COPY minlog_entry (" + entryColumns + ") FROM STDIN (FORMAT binary)"
-)
-
-// entryCopy reads rows in the binary form of COPY (PostgreSQL documentation, COPY, Binary Format), which the driver sends as it is read. It
-// keeps the octets of a few rows.
-type entryCopy struct {
-	rows   []entryRow
-	begun  bool
-	ended  bool
-	buffer []byte
-	unread []byte // of buffer
-}
-
-var _ io.Reader = (*entryCopy)(nil)
-
-// copyBuffer is how many octets of rows are made at once: about what the driver sends at once.
-const copyBuffer = 64 << 10
-
-// Read makes rows until the buffer is full.
-func (c *entryCopy) Read(p []byte) (int, error) {
-	if len(c.unread) == 0 {
-		if c.ended {
-			return 0, io.EOF
-		}
-		c.fill()
-	}
-	n := copy(p, c.unread)
-	c.unread = c.unread[n:]
-	return n, nil
-}
-
-func (c *entryCopy) fill() {
-	b := c.buffer[:0]
-	if !c.begun {
-		c.begun = true
-		b = append(b, "PGCOPY\n\xff\r\n\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00"...) // no flags, no extension
-	}
-	for len(c.rows) > 0 && len(b) < copyBuffer {
-		b = c.rows[0].appendCopy(b)
-		c.rows = c.rows[1:]
-	}
-	if len(c.rows) == 0 {
-		c.ended = true
-		b = append(b, 0xff, 0xff)
-	}
-	c.buffer, c.unread = b, b
-}
+const entryColumns = "person_key, at, id, from_at, behalf_key, system_name, registrar_cvr, registrar_system, message_id, interface, received_at, doc"
 
 // appendCopy appends the row: the number of fields, and each with its length. The fields are those of entryColumns.
 func (r *entryRow) appendCopy(b []byte) []byte {
@@ -128,7 +79,7 @@ const postgresCheck = "23514"
 
 // copyAll copies rows that are all new.
 func (t *tx) copyAll(rows []entryRow, counts *dailyCounts) (int, error) {
-	if err := t.copyFrom(copyEntries, rows); err != nil {
+	if err := t.copyEntries("minlog_entry", rows); err != nil {
 		return 0, err
 	}
 	for i := range rows {
@@ -143,7 +94,7 @@ func (t *tx) copyNew(rows []entryRow, counts *dailyCounts) (inserted int, err er
 	if err := t.script(beside); err != nil {
 		return 0, err
 	}
-	if err := t.copyFrom("COPY pg_temp.minlog_batch ("+entryColumns+") FROM STDIN (FORMAT binary)", rows); err != nil {
+	if err := t.copyEntries("pg_temp.minlog_batch", rows); err != nil {
 		return 0, err
 	}
 	byID := make(map[minlog.RegistrationID]*entryRow, len(rows))
@@ -166,12 +117,15 @@ func (t *tx) copyNew(rows []entryRow, counts *dailyCounts) (inserted int, err er
 	return inserted, err
 }
 
-// copyFrom carries out a COPY in the transaction.
-func (t *tx) copyFrom(text string, rows []entryRow) error {
-	t.db.seen(text)
-	return t.raw(t.ctx, func(c *pgx.Conn) error {
-		_, err := c.PgConn().CopyFrom(t.ctx, &entryCopy{rows: rows}, text)
-		return err
+// copyEntries carries out a COPY of rows.
+func (t *tx) copyEntries(into string, rows []entryRow) error {
+	return t.copyFrom("COPY "+into+" ("+entryColumns+") FROM STDIN (FORMAT binary)", func(b []byte) ([]byte, bool, error) {
+		if len(rows) == 0 {
+			return b, false, nil
+		}
+		b = rows[0].appendCopy(b)
+		rows = rows[1:]
+		return b, true, nil
 	})
 }
 

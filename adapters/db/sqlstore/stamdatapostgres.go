@@ -1,16 +1,9 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
-	"io"
 	"iter"
-	"sync"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/opennsp/nsp/domain/stamdata"
 )
 
 // loadLock is the key of the advisory lock of who loads: "nspd" and 2.
@@ -44,67 +37,17 @@ func (*postgresEngine) load(ctx context.Context, l *loading) error {
 
 func (t *tx) copyStage(l *loading) error {
 	next, stop := iter.Pull2(l.lines())
-	lines := &lineCopy{next: next, buffer: []byte("PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00")} // no flags, no extension
-	lines.unread = lines.buffer
-	text := "COPY pg_temp." + stage + " FROM STDIN (FORMAT binary)"
-	t.db.seen(text)
-	err := t.raw(t.ctx, func(c *pgx.Conn) error {
-		_, err := c.PgConn().CopyFrom(t.ctx, lines, text)
-		return err
-	})
-	lines.mu.Lock() // the driver may still read where the connection is lost
-	defer lines.mu.Unlock()
-	lines.ended, lines.unread = true, nil
-	stop()
-	return cmp.Or(lines.failed, err)
-}
-
-// lineCopy reads lines in the binary form of COPY. It keeps the octets of a few of them.
-type lineCopy struct {
-	mu     sync.Mutex
-	next   func() (stamdata.Line, error, bool)
-	ended  bool
-	failed error
-	buffer []byte
-	unread []byte // of buffer
-}
-
-var _ io.Reader = (*lineCopy)(nil)
-
-// Read makes rows until the buffer is full.
-func (c *lineCopy) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.unread) == 0 {
-		if c.ended {
-			return 0, io.EOF
-		}
-		if c.failed = c.fill(); c.failed != nil {
-			return 0, c.failed
-		}
-	}
-	n := copy(p, c.unread)
-	c.unread = c.unread[n:]
-	return n, nil
-}
-
-func (c *lineCopy) fill() error {
-	b := c.buffer[:0]
-	for len(b) < copyBuffer && !c.ended {
-		line, err, more := c.next()
-		if err != nil {
-			return err
-		}
-		if c.ended = !more; c.ended {
-			b = append(b, 0xff, 0xff)
-			break
+	defer stop()
+	return t.copyFrom("COPY pg_temp."+stage+" FROM STDIN (FORMAT binary)", func(b []byte) ([]byte, bool, error) {
+		line, err, more := next()
+		if err != nil || !more {
+			return b, false, err
 		}
 		b = binary.BigEndian.AppendUint16(b, uint16(len(line.Row)+1)) //nolint:gosec // a few dozen
 		b = appendBigint(b, int64(line.Number))
 		for _, value := range line.Row {
 			b = appendTexts(b, value)
 		}
-	}
-	c.buffer, c.unread = b, b
-	return nil
+		return b, true, nil
+	})
 }
