@@ -24,6 +24,7 @@ const (
 	guarded, replaced, emigrated  = "0310710721", "2804901808", "1112660712"
 	abroad, secretary, annulled   = "1606752533", "1909851138", "0803611471"
 	top, hospital, department     = "900001000016002", "900011000016001", "900021000016003"
+	proxy                         = "0611809735"
 	section, surgery              = "900031000016005", "900041000016007"
 )
 
@@ -54,7 +55,7 @@ func loaded(t *testing.T) *memory.DB {
 	db, folder := memory.New(func() time.Time { return at }), files.Registers{Dir: "stamdata"}
 	names, err := folder.Names(ctx)
 	require.NoError(t, err)
-	require.Len(t, names, 9)
+	require.Len(t, names, 10)
 	for _, name := range names {
 		f, closer, err := folder.Open(ctx, name)
 		require.NoError(t, err, name)
@@ -110,6 +111,11 @@ func TestStamdata(t *testing.T) {
 		assert.Equal(t, []relation.Kind{relation.Guardian}, between(t, man, ward, noon(t, "2026-03-02")))
 		assert.Empty(t, between(t, man, ward, day(t, "2040-01-01").Start()), "after its end")
 		assert.Empty(t, between(t, ward, man, noon(t, "2026-03-02")), "the other way")
+	})
+
+	t.Run("a proxy for MinLog", func(t *testing.T) {
+		assert.Equal(t, []relation.Kind{relation.Proxy}, between(t, proxy, man, noon(t, "2026-03-02")))
+		assert.Empty(t, between(t, man, proxy, noon(t, "2026-03-02")), "the other way")
 	})
 
 	t.Run("PC-48 active", func(t *testing.T) {
