@@ -17,7 +17,7 @@ import (
 
 // Inquiry is what a lookup asks for. Its JSON form is what the audit log keeps of it.
 type Inquiry struct {
-	Person      minlog.ID          `json:"person"` // the data subject, or whom assistants acted for; zero = the caller
+	Person      minlog.ID          `json:"person,omitzero"` // the data subject, or whom assistants acted for; zero = the caller
 	Grouping    string             `json:"grouping,omitempty"`
 	Details     string             `json:"details,omitempty"` // "None" = without the single registrations
 	Chronologic bool               `json:"chronologic,omitempty"`

@@ -75,6 +75,8 @@ func TestCitizenAccess(t *testing.T) {
 	level3.Credential.Level, vouched.Vouched, wrongKind.Kind, token.Credential.Scheme = 3, true, identity.System, identity.IDWS
 	onBehalf, weak, carded := citizenToken(t, citizen), citizenToken(t, citizen), citizenToken(t, citizen)
 	onBehalf.OnBehalfOf = &identity.Principal{CPR: citizenToken(t, stranger).CPR, Kind: relation.Custody}
+	session := citizenToken(t, citizen)
+	session.Credential.Scheme, session.Credential.Origin = identity.Session, identity.IDWS
 	weak.Credential.Level, carded.Credential.Scheme = 2, identity.Session
 	for _, c := range []struct {
 		name   string
@@ -83,6 +85,7 @@ func TestCitizenAccess(t *testing.T) {
 		ok     bool
 	}{
 		{"AC-30 own number", employee(t, citizen, ""), cprID(citizen), true},
+		{"unnamed: the caller", employee(t, citizen, ""), minlog.ID{}, true},
 		{"own number with hyphen", employee(t, citizen, ""), cprID("020280-1111"), true},
 		{"AC-30 another number", employee(t, citizen, ""), cprID(stranger), false},
 		{"AC-30 level 3 card", level3, cprID(citizen), false},
@@ -93,6 +96,7 @@ func TestCitizenAccess(t *testing.T) {
 		{"token on behalf of another, that number", onBehalf, cprID(stranger), false},
 		{"token of too low assurance", weak, cprID(citizen), false},
 		{"citizen without token", carded, cprID(citizen), false},
+		{"citizen in a session that a token opened", session, cprID(citizen), true},
 		{"AC-26 teen", employee(t, teen, ""), cprID(teen), true},
 		{"AC-26 child", employee(t, child, ""), cprID(child), false},
 		{"eCPR", employee(t, citizen, ""), minlog.ID{Source: minlog.ECPR, Value: citizen}, false},
@@ -111,6 +115,7 @@ func TestCitizenAccess(t *testing.T) {
 			if c.ok {
 				require.NoError(t, err)
 				assert.Len(t, p.Groups, 1)
+				assert.Equal(t, minlog.Self, p.View)
 				return
 			}
 			requireRefused(t, err, "no access to this person's log")
@@ -400,6 +405,8 @@ func TestAssistants(t *testing.T) {
 		{"AC-31 by number", employee(t, professional, code), cprID(professional), true},
 		{"AC-31 by code", employee(t, professional, code), codeID("tst01"), true},
 		{"by token", token, cprID(professional), true},
+		{"unnamed: the caller", employee(t, professional, code), minlog.ID{}, true},
+		{"unnamed, without authorisation", employee(t, professional, ""), minlog.ID{}, false},
 		{"token without authorisation", unauthorised, cprID(professional), false},
 		{"vouched for only", vouched, cprID(professional), false},
 		{"AC-31 by the code of another", employee(t, professional, code), codeID("TST02"), false},
@@ -418,6 +425,7 @@ func TestAssistants(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []string{"another citizen", "by code", "by number"}, activities(p))
 			assert.Equal(t, cprID(assistant), p.Groups[0].Head.User, "not masked")
+			assert.Equal(t, minlog.Assistant, p.View)
 		})
 	}
 	t.Run("in pages, over both identifiers", func(t *testing.T) {

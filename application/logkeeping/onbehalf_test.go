@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -410,6 +411,23 @@ func TestRelationsAreRemembered(t *testing.T) {
 			assert.True(t, ok && asked)
 		}
 	})
+}
+
+func TestLookupsForOthersAtOnce(t *testing.T) {
+	f := newFamily(t)
+	f.everyone(t, citizen, child, ward)
+	var wg sync.WaitGroup
+	for range 4 {
+		for who, whom := range map[string]string{citizen: child, proxyHolder: citizen, guardian: ward} {
+			wg.Go(func() {
+				page, err := f.citizen.Find(t.Context(), citizenToken(t, who), logkeeping.Inquiry{Person: cprID(whom)})
+				assert.NoError(t, err)
+				assert.Equal(t, cprID(whom), page.Groups[0].Head.Person)
+			})
+		}
+	}
+	wg.Wait()
+	assert.Len(t, f.access.Kept(), 12)
 }
 
 // TestRelationsAreForgotten shows that what is remembered is bounded.
