@@ -16,9 +16,11 @@ import (
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/application/scheduling"
 	"github.com/opennsp/nsp/domain/audit"
+	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
+	"github.com/opennsp/nsp/ports/portstest"
 )
 
 // monthsOfMemory keeps months on a store that has none: it knows which there are, and removes them row by row.
@@ -193,6 +195,57 @@ func TestCleanup(t *testing.T) {
 			_, ok = p.cleaned(t, a)
 			assert.True(t, ok)
 			assert.Equal(t, []time.Time{live}, kept(t, a))
+		})
+	})
+
+	t.Run("AC-37 a run that fails halfway raises the alarm and keeps what it did; the next one goes on", func(t *testing.T) {
+		onEveryStore(t, func(t *testing.T, c *clock, a, _ store, months ports.LogMonths) {
+			if months == nil {
+				months = &monthsOfMemory{store: a.LogStore()}
+			}
+			require.NoError(t, months.MakeMonths(t.Context(), old, old))
+			keep(t, a, 0, old, tail, live)
+			failing := &portstest.FailingLogStore{Log: a.LogStore()}
+			failing.OnStore.FailFrom(1, errAway)
+			p := start(t, c, a, "a", cleanup(c, failing, months).Job(scheduling.Schedule{}, 0))
+			told, ok := p.cleaned(t, a)
+			assert.False(t, ok)
+			assert.Equal(t, logkeeping.Cleaned{Cutoff: cutoff, PartitionsDropped: 1, Detail: errAway.Error()}, told)
+			assert.Equal(t, []time.Time{tail, live}, kept(t, a))
+			alarms, err := p.Alarms(t.Context())
+			require.NoError(t, err)
+			assert.Len(t, alarms, 1)
+			failing.OnStore.Heal()
+			told, ok = p.cleaned(t, a)
+			assert.True(t, ok)
+			assert.Equal(t, logkeeping.Cleaned{Cutoff: cutoff, RowsDeleted: 1}, told)
+			assert.Equal(t, []time.Time{live}, kept(t, a))
+			alarms, err = p.Alarms(t.Context())
+			require.NoError(t, err)
+			assert.Empty(t, alarms)
+		})
+	})
+
+	t.Run("dead letters and daily counts go with the registrations of their time", func(t *testing.T) {
+		onEveryStore(t, func(t *testing.T, c *clock, a, _ store, months ports.LogMonths) {
+			day, next := cutoff.AddDate(0, 0, -1), cutoff
+			_, err := a.LogStore().Store(t.Context(), minlog.Partition{Topic: topic}, 0, 4, minlog.Batch{
+				Tallies: []minlog.Tally{
+					{ReceivedAt: day, Registrar: minlog.Registrar{CVR: "33257872"}, Rejected: map[string]int{"FMK": 1}},
+					{ReceivedAt: next, Registrar: minlog.Registrar{CVR: "33257872"}, Rejected: map[string]int{"FMK": 2}},
+				},
+				DeadLetters: []minlog.DeadLetter{{Offset: 2, At: cutoff}, {Offset: 3, At: cutoff.Add(time.Second)}},
+			})
+			require.NoError(t, err)
+			told, ok := start(t, c, a, "a", cleanup(c, a.LogStore(), months).Job(scheduling.Schedule{}, 0)).cleaned(t, a)
+			assert.True(t, ok)
+			assert.Equal(t, logkeeping.Cleaned{Cutoff: cutoff, RowsDeleted: 1}, told, "counts tell of nobody")
+			letters, err := a.LogStore().DeadLetters(t.Context(), time.Time{})
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, letters)
+			left, err := a.LogStore().Daily(t.Context(), calendar.DayOf(day), calendar.DayOf(noon), "")
+			require.NoError(t, err)
+			assert.Equal(t, []minlog.Count{{Day: calendar.DayOf(next), System: "FMK", CVR: "33257872", Rejected: 2}}, left)
 		})
 	})
 
