@@ -486,8 +486,8 @@ func TestRelayAgainstModel(t *testing.T) {
 					"put", "put", "put", "put access", "put access", "down", "refuse", "deaf", "MinLog is down", "MinLog refuses", "MinLog is deaf", "store",
 					"commit", "audit", "heal", "restart", "time", "time",
 				}).Draw(t, "what"),
-				n:    rapid.IntRange(1, 20).Draw(t, "n"),
-				key:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"),
+				n:   rapid.IntRange(1, 20).Draw(t, "n"),
+				key: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"),
 			}
 		}), 1, 30).Draw(rt, "steps"))
 		require.Equal(rt, relaying.Figures{Parked: len(h.parked)}, h.left, "nothing waits")
