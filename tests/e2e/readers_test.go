@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
+	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/relation"
 	"github.com/opennsp/nsp/ports"
@@ -92,7 +94,9 @@ func TestOnBehalf(t *testing.T) {
 			assert.Equal(t, "Forældremyndighedsindehaver", rows[own].Entry.UserRole)
 			assert.Equal(t, citizen, rows[own].Entry.User.Value)
 			assert.Equal(t, "99999903", rows[own].Registrar.CVR)
-			sees(t, []string{"Shown", "Opslag i MinLog"}, reads(t, s, citizen, child, ""))
+			s.Clock.Advance(time.Second)
+			before := "<l:ToDateTime>" + s.Clock.Now().Format(time.RFC3339) + "</l:ToDateTime>" // without this lookup
+			sees(t, []string{"Shown", "Opslag i MinLog"}, reads(t, s, citizen, child, before))
 		})
 		t.Run("AC-24 with the claim that the register confirms", func(t *testing.T) {
 			sees(t, []string{"Shown"}, reads(t, s, citizen, child, first, relation.ClaimCustody+child))
@@ -179,4 +183,24 @@ func TestOnBehalfWithoutHelp(t *testing.T) {
 			assert.Equal(t, []string{"Shown"}, activities(t, reads(t, s, citizen, child, "<l:ToDateTime>2026-11-02T00:00:00Z</l:ToDateTime>")))
 		})
 	})
+}
+
+// TestOnBehalfRegisteredElsewhere has lookups registered by another server, which may be down.
+func TestOnBehalfRegisteredElsewhere(t *testing.T) {
+	central := nsptest.Start(t, nsptest.Options{})
+	sample := filepath.Join(central.Federation.Dir, "samples", "epj")
+	s := nsptest.Start(t, nsptest.Options{Registers: families(), Set: map[string]string{
+		"minlog.remote.url": central.URL + minlogws.PathRegistration, "minlog.remote.sts": central.URL + stsws.PathNew,
+		"minlog.remote.cert": sample + ".pem", "minlog.remote.key": sample + ".key",
+	}})
+	registered(t, s, entry{person: child, activity: "Shown"})
+	assert.Equal(t, []string{"Shown"}, activities(t, reads(t, s, citizen, child, "")))
+	rows := stored(t, central, "CPR:"+child)
+	require.Len(t, rows, 1)
+	assert.Equal(t, "Opslag i MinLog", rows[0].Entry.Activity)
+	assert.Equal(t, "99999901", rows[0].Registrar.CVR, "whose system registered")
+	assert.Len(t, stored(t, s, "CPR:"+child), 1, "nothing of it is here")
+	central.Stop()
+	refused(t, reads(t, s, citizen, child, ""), "processing_problem", "")
+	assert.NotContains(t, s.Logs(), child)
 }
