@@ -7,6 +7,9 @@ BENCH       ?= .
 MUTANT      ?= .
 ROWS        ?= 200000,2000000,20000000
 DSN         ?=
+MIXED       ?= 200000
+PGDIR       ?=
+DURING      ?= 2s
 PKG         ?= ./...
 KILLS       ?= 60
 export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
@@ -39,8 +42,8 @@ lint: tools ## check format, vet and the lint rules
 	go vet ./...
 	golangci-lint run
 
-bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects
-	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd
+bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects; MIXED is the rows of minlog-mixed, PGDIR its PostgreSQL's folder
+	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd -rows '$(MIXED)' -postgres '$(PGDIR)' -during '$(DURING)'
 
 growth: ## show what lookups and rows cost as the store of registrations grows to ROWS on PostgreSQL; takes an hour and 30 GB
 	go run ./tests/growth -rows '$(ROWS)' -dsn '$(DSN)'

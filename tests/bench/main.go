@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"time"
 )
 
 // bench measures one or more figures that belong together.
@@ -23,6 +24,11 @@ type bench struct {
 // options are what a bench may need.
 type options struct {
 	nspd string // the binary to measure as a process
+
+	// Of minlog-mixed.
+	rows   int           // of its store
+	dir    string        // of its PostgreSQL, which stays; "" = a temporary one
+	during time.Duration // of one measurement
 }
 
 func benches() []bench {
@@ -35,6 +41,7 @@ func benches() []bench {
 		{"registration", registration},
 		{"consumer", consumer},
 		{"front", front},
+		{"minlog-mixed", mixed},
 		{"stamdata-import", stamdataImport},
 		{"ecpr-allocation", allocation},
 		{"ecpr-read", registered},
@@ -46,6 +53,9 @@ func main() {
 	nspd := flag.String("nspd", "bin/nspd", "the binary")
 	kind := flag.String("serve", "", "be one of the servers that are compared over HTTP")
 	dir := flag.String("dir", "", "the folder of that server")
+	rows := flag.Int("rows", 200_000, "registrations in the store of minlog-mixed")
+	postgres := flag.String("postgres", "", "folder of the PostgreSQL of minlog-mixed, which stays; none: a temporary one")
+	during := flag.Duration("during", 2*time.Second, "how long each measurement of minlog-mixed lasts")
 	flag.Parse()
 	if *kind != "" {
 		fmt.Fprintln(os.Stderr, "bench:", be(context.Background(), *kind, *dir))
@@ -57,7 +67,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	good := run(ctx, benches(), pattern, options{nspd: *nspd})
+	good := run(ctx, benches(), pattern, options{nspd: *nspd, rows: *rows, dir: *postgres, during: *during})
 	stop()
 	if !good {
 		os.Exit(1)

@@ -47,6 +47,9 @@ type Broker struct {
 	process       *child.Process
 }
 
+// PID is the id of the broker's process.
+func (b *Broker) PID() int { return b.process.PID }
+
 // StartApache starts a broker without topics and returns when it answers. Topics have to be created: none is made by being asked for.
 func StartApache(ctx context.Context, o Options) (*Broker, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
