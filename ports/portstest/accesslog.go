@@ -98,8 +98,10 @@ func AccessLog(t *testing.T, open func(*testing.T) AccessLogged) {
 		other := looked(a, "1")
 		other.Activity = "Rettelse"
 		require.NoError(t, a.Log.Log(ctx, looked(a, "1"), other, looked(a, "2"), looked(a, "")))
-		require.NoError(t, a.Log.Log(ctx, looked(a, "")), "without a sequence number nothing tells that it is the same")
-		a.require(ctx, t, looked(a, "1"), other, looked(a, "2"), looked(a, ""), looked(a, ""))
+		for range 2 {
+			require.NoError(t, a.Log.Log(ctx, looked(a, "")), "without a sequence number nothing tells that it is the same")
+		}
+		a.require(ctx, t, looked(a, "1"), other, looked(a, "2"), looked(a, ""), looked(a, ""), looked(a, ""))
 	})
 
 	t.Run("one entry that is refused: none is registered, however often it is tried", func(t *testing.T) {
