@@ -1,24 +1,32 @@
 package bootstrap
 
 import (
+	"context"
+
 	"github.com/google/uuid"
 
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/domain/minlog"
-	"github.com/opennsp/nsp/ports"
 )
 
-// accessLog is where this server registers what it does itself: the message log, or another server.
-func (s *server) accessLog() (ports.AccessLog, error) {
+// openAccessLog makes ready where this server registers what it does itself: the message log, or another server.
+func (s *server) openAccessLog(context.Context) error {
 	c := &s.cfg.MinLog
-	if c.Remote.URL == "" {
+	switch {
+	case s.cfg.logsItself():
 		registrar, err := s.registrar()
-		return &logkeeping.AccessLog{Registrar: registrar, CVR: c.OwnCVR, NewID: uuid.NewString}, err
+		if err != nil {
+			return &ResourceError{err}
+		}
+		s.accesses = &logkeeping.AccessLog{Registrar: registrar, CVR: c.OwnCVR, NewID: uuid.NewString}
+		return nil
+	case c.Remote.URL == "":
+		return nil
 	}
 	send, err := s.asSystem("minlog.remote.cert", c.Remote.Key, c.Remote.STS, c.Remote.URL)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rules := func() minlog.Rules {
 		now := s.opt.Now()
@@ -26,5 +34,6 @@ func (s *server) accessLog() (ports.AccessLog, error) {
 			Now: now, FutureTolerance: c.FutureTolerance, MaxPeriod: c.MaxPeriod, Cutoff: minlog.Cutoff(now, c.RetentionYears),
 		}
 	}
-	return &minlogws.AccessLog{Client: &minlogws.Client{Send: send}, Rules: rules, Timeout: c.Remote.Timeout}, nil
+	s.accesses = &minlogws.AccessLog{Client: &minlogws.Client{Send: send}, Rules: rules, Timeout: c.Remote.Timeout}
+	return nil
 }

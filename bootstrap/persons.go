@@ -240,7 +240,7 @@ func (s *server) openPersons(ctx context.Context) error {
 			return err
 		}
 		s.relay = &relaying.Relay{
-			Outbox: s.stores.outbox, Notifier: s.opt.Notifier, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
+			Outbox: s.stores.outbox, Notifier: s.opt.Notifier, Access: s.accesses, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
 			Poll: s.cfg.Outbox.Poll, MaxBackoff: s.cfg.Outbox.MaxBackoff, Leases: s.leases(), Holder: s.holder, Lease: s.cfg.Jobs.LeaseTTL,
 		}
 		s.outbox = &relaying.Operating{Outbox: s.stores.outbox, Trail: admitting.Trail{}, Now: s.opt.Now}

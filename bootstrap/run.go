@@ -103,7 +103,8 @@ type server struct {
 	runner     *scheduling.Runner
 	trees      *loading.Trees // nil where this process uses no registers, like the next
 	importer   *loading.Importer
-	minlog     rest.MinLog // what this process does of MinLog
+	accesses   ports.AccessLog // where this server registers what it does; nil where it does nothing
+	minlog     rest.MinLog     // what this process does of MinLog
 	registry   *issuing.Registry
 	space      *numberSpace
 	relay      *relaying.Relay

@@ -84,10 +84,6 @@ func (s *server) lookups(profile soap.Profile) ([]Mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := s.accessLog()
-	if err != nil {
-		return nil, err
-	}
 	c := &s.cfg.MinLog
 	var names ports.PersonNames
 	if c.Names {
@@ -99,7 +95,7 @@ func (s *server) lookups(profile soap.Profile) ([]Mount, error) {
 	}
 	s.minlog.Citizens = &logkeeping.CitizenLookup{
 		Reading: reading, OwnByCard: c.DGWSOwn, MaskUserCPR: c.MaskUserCPR, Relations: s.stores.register, Citizens: s.stores.register,
-		Aliases: aliases, Names: names, Access: access, Ages: minlog.Ages{Self: c.CitizenMinAge, Custody: c.CustodyMaxAge}, RelationCache: c.RelationCache,
+		Aliases: aliases, Names: names, Access: s.accesses, Ages: minlog.Ages{Self: c.CitizenMinAge, Custody: c.CustodyMaxAge}, RelationCache: c.RelationCache,
 	}
 	s.minlog.Assistants = &logkeeping.AssistantLookup{Reading: reading, Names: names}
 	mounts := minlogws.Lookup(s.minlog.Citizens, s.minlog.Assistants, profile)

@@ -11,8 +11,8 @@ import (
 // Outbox keeps notices until they are delivered. It is safe for concurrent use, also by several processes. Times are cut to microseconds.
 type Outbox interface {
 	// Put keeps notices in the order given, in the unit of work in ctx or in a transaction of its own: all or none. One with a known ID is
-	// ignored; notice.ErrTarget if the target of one is unknown. Notices of one key to one target are ordered as their units commit where the writer locks
-	// what the key names.
+	// ignored; notice.ErrTarget if the target of one is unknown. Notices of one key to one target are ordered as their units commit where the
+	// writer locks what the key names.
 	Put(ctx context.Context, n ...notice.Notice) error
 	// Next returns at most n notices to a target that are due at now: of each key the oldest to it that is neither delivered nor parked, if it
 	// is due, whatever waits for other targets. Those that were never put off or retried come first, then by the time to which they were; of

@@ -80,6 +80,12 @@ func TestMinLog1(t *testing.T) {
 			assert.Equal(t, "not_authorized", answer.FaultCode, "%s", answer.Body)
 			assert.NotContains(t, string(answer.Body), "LogEntry")
 		})
+		t.Run("AC-13 a card of level 2", func(t *testing.T) {
+			for path, body := range map[string]string{portal: portalLog(citizen, "", ""), register1: bulk1()} {
+				answer := s.As(s.SystemCard(cvr).With("sosi:AuthenticationLevel", "2")).Call(t, path, body)
+				assert.Equal(t, "security_level_failed", answer.FaultCode, path)
+			}
+		})
 		t.Run("AC-34 an empty window", func(t *testing.T) {
 			answer := old.Call(t, portal, portalLog(citizen, "2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z"))
 			require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
