@@ -254,7 +254,7 @@ func anyWorld(r *rand.Rand) *world {
 	}
 	open := time.Time{}
 	from := []time.Time{open, w.now.Add(-time.Hour), w.now, w.now.Add(30 * time.Second)}
-	to := []time.Time{open, open, w.now.Add(time.Hour), w.now.Add(time.Minute), w.now.Add(30 * time.Second), w.now}
+	to := []time.Time{open, w.now.Add(time.Hour), w.now.Add(3 * time.Minute), w.now.Add(2 * time.Minute), w.now.Add(time.Minute), w.now}
 	for range 10 + r.IntN(20) {
 		who := [2]int{one(r, []int{0, 1, 2, 3, 4}), one(r, []int{0, 1, 2, 3, 4})}
 		w.related = append(w.related, who)
@@ -443,9 +443,15 @@ func TestNoReaderSeesWhatIsHidden(t *testing.T) {
 		dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) //nolint:gosec // a test
 		w := anyWorld(dice)
 		r := w.readers(t)
+		var onBehalf question // the last that was answered
 		for range 30 {
 			w.now = w.now.Add(one(dice, []time.Duration{0, 0, time.Second, 30 * time.Second}))
 			q := w.anyQuestion(t, dice)
+			if onBehalf.way != "" && dice.IntN(2) == 0 { // what is remembered must not tell more
+				if q = onBehalf; dice.IntN(3) == 0 {
+					q.claim = &identity.Principal{CPR: number(t, q.asked.Value), Kind: relation.Custody}
+				}
+			}
 			want, eyes := w.sees(q)
 			before := len(r.access.Kept())
 			entries, pages, ok := r.answer(t, q, w.caller(t, q))
@@ -465,7 +471,7 @@ func TestNoReaderSeesWhatIsHidden(t *testing.T) {
 			require.Equal(t, append([]string{}, want...), got, "with the eyes %q", eyes)
 			registered := 0
 			if strings.HasPrefix(eyes, "for a ") {
-				registered = pages
+				registered, onBehalf = pages, q
 			}
 			require.Equal(t, registered, len(r.access.Kept())-before, "lookups that are registered")
 			told[eyes] += len(want)
