@@ -116,8 +116,9 @@ func TestNoReaderSeesWhatIsHidden(t *testing.T) {
 			view        string
 		}{{professional, "TST01", "assistant"}, {citizen, "TST02", "assistant"}, {professional, "", ""}} {
 			mine := func(e entry) bool {
-				for_ := e.behalfSource == "CPR" && e.behalf == p.actor || e.behalfSource == "" && e.behalf != "" && strings.EqualFold(e.behalf, p.code)
-				return for_ && e.user != p.actor
+				byNumber := e.behalfSource == "CPR" && e.behalf == p.actor
+				byCode := e.behalfSource == "" && e.behalf != "" && strings.EqualFold(e.behalf, p.code)
+				return (byNumber || byCode) && e.user != p.actor
 			}
 			for _, id := range [][2]string{{"CPR", p.actor}, {"Autorisation", or(p.code, "TST01")}} {
 				answer := s.Doctor(p.actor, p.code).Call(t, assistants, behalfLog(id[0], id[1], early))
