@@ -86,7 +86,7 @@ func (r *Relay) lanes() (all []*lane) {
 	return all
 }
 
-// Run delivers what is due until ctx ends, on a timer. It ends the deliveries it is at, and keeps their outcome.
+// Run delivers what is due until ctx ends. It ends the deliveries it is at, and keeps their outcome.
 func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, l := range r.lanes() {
@@ -96,6 +96,7 @@ func (r *Relay) Run(ctx context.Context) {
 	running.Wait()
 }
 
+// run delivers to the lane's target, on a timer.
 func (r *lane) run(ctx context.Context) {
 	h, down := &hold{lane: r}, 0
 	var next time.Time // round
