@@ -10,17 +10,13 @@ import (
 
 // copyFrom carries out a COPY in the transaction: next appends a row, the number of its fields and each with its length, until there is no more.
 func (t *tx) copyFrom(text string, next func(b []byte) (_ []byte, more bool, err error)) error {
-	rows := &rowCopy{next: next, buffer: []byte("PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00")} // no flags, no extension
-	rows.unread = rows.buffer
+	rows := newRowCopy(next)
 	t.db.seen(text)
 	err := t.raw(t.ctx, func(c *pgx.Conn) error {
 		_, err := c.PgConn().CopyFrom(t.ctx, rows, text)
 		return err
 	})
-	rows.mu.Lock() // the driver may still read where the connection is lost
-	defer rows.mu.Unlock()
-	rows.ended, rows.unread = true, nil
-	return cmp.Or(rows.failed, err)
+	return cmp.Or(rows.end(), err)
 }
 
 // rowCopy reads rows in the binary form of COPY (PostgreSQL documentation, COPY, Binary Format), which the driver sends as it is read. It keeps
@@ -35,6 +31,19 @@ type rowCopy struct {
 }
 
 var _ io.Reader = (*rowCopy)(nil)
+
+func newRowCopy(next func([]byte) ([]byte, bool, error)) *rowCopy {
+	header := []byte("PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00") // no flags, no extension
+	return &rowCopy{next: next, buffer: header, unread: header}
+}
+
+// end has no more rows made, and returns why one could not be: the driver may still read where the connection is lost.
+func (c *rowCopy) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended, c.unread = true, nil
+	return c.failed
+}
 
 // copyBuffer is how many octets of rows are made at once: about what the driver sends at once.
 const copyBuffer = 64 << 10
