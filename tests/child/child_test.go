@@ -87,6 +87,24 @@ func TestStopLeavesNoFolder(t *testing.T) {
 	assert.NoDirExists(t, folder.Path)
 }
 
+func TestTempFolder(t *testing.T) {
+	name := fmt.Sprint("child-test-", os.Getpid())
+	first, err := TempFolder(name)
+	require.NoError(t, err)
+	if first == nil {
+		t.Skip("not that much memory")
+	}
+	assert.Equal(t, name, filepath.Base(first.Path))
+	second, err := TempFolder(name)
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Path, second.Path, "the name is taken")
+	for _, folder := range []*Folder{first, second} {
+		assert.DirExists(t, folder.Path)
+		folder.Remove()
+		assert.NoDirExists(t, folder.Path)
+	}
+}
+
 func TestFreePort(t *testing.T) {
 	port, err := FreePort()
 	require.NoError(t, err)

@@ -3,10 +3,12 @@
 //	go run ./tests/realservers go test ./...
 //
 // The command starts at once, and the servers while it compiles: it finds them by OPENNSP_TEST_POSTGRES and OPENNSP_TEST_KAFKA and waits for
-// them where it needs them. A variable that is set already is left alone. What cannot be started is named and its variable left out.
+// them where it needs them. A variable that is set already is left alone. What cannot be started is named and its variable left out. The
+// command's temporary files are in memory where there is enough: a sync costs nothing there.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +59,16 @@ func run(args []string) (code int, err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = os.Environ()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+
+	folder, err := child.TempFolder("opennsp-test")
+	if err != nil {
+		return 1, err
+	}
+	if folder != nil {
+		defer folder.Remove()
+		// What the go command builds is too large for it.
+		cmd.Env = append(cmd.Env, "TMPDIR="+folder.Path, "GOTMPDIR="+cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir()))
+	}
 
 	var servers []server
 	for _, begin := range []func(context.Context) (string, server, error){postgres, kafka} {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,6 +32,20 @@ func TestRun(t *testing.T) {
 		t.Setenv(postgrestest.Env, "mine")
 		_, err := run([]string{"no-such-command"})
 		assert.Error(t, err)
+	})
+	t.Run("temporary files are in a folder that ends with the command", func(t *testing.T) {
+		t.Setenv(postgrestest.Env, "mine")
+		var folder string
+		told := filepath.Join(t.TempDir(), "told")
+		code, err := run([]string{"sh", "-c", `touch "$TMPDIR/x" && [ "$GOTMPDIR" != "$TMPDIR" ] && echo -n "$TMPDIR" >` + told})
+		require.NoError(t, err)
+		if raw, _ := os.ReadFile(told); code == 0 {
+			folder = string(raw)
+		}
+		if !strings.Contains(folder, "opennsp-test") {
+			t.Skip("not that much memory")
+		}
+		assert.NoDirExists(t, folder)
 	})
 	t.Run("a server is started and its address told", func(t *testing.T) {
 		t.Setenv(postgrestest.Env, "")
