@@ -276,10 +276,7 @@ func stamdataLoading(t *testing.T, open OpenRegisters) {
 
 	t.Run("many rows", func(t *testing.T) {
 		r := registersOf(t, open)
-		many := 20_000
-		if testing.Short() {
-			many = 2_000
-		}
+		const many = 2_000
 		header, lines := "sorNummer;overordnetSor;type;navn;shak\n", strings.Builder{}
 		for i := range many {
 			parent := ""

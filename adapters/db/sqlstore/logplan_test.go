@@ -105,7 +105,7 @@ func planRows() (postgres, sqlite int, large bool) {
 	if os.Getenv("OPENNSP_TEST_LARGE") == "1" {
 		return 5_000_000, 1_000_000, true
 	}
-	return 100_000, 20_000, false
+	return 20_000, 500, false
 }
 
 func TestPostgresLogPlans(t *testing.T) {

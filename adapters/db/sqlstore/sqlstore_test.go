@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,7 +15,15 @@ import (
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain has properties drawn less often than rapid does by itself: each time takes a new database. RAPID_CHECKS and -rapid.checks say otherwise.
+func TestMain(m *testing.M) {
+	if os.Getenv("RAPID_CHECKS") == "" {
+		if err := flag.Set("rapid.checks", "25"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // empty is the file of a database with its schema and nothing in it: a copy is opened sooner than a schema is made.
 var empty = sync.OnceValues(func() ([]byte, error) {

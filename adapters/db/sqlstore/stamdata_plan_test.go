@@ -120,7 +120,7 @@ func registerReads(t testing.TB, db *DB, i int) []struct {
 
 func TestPostgresStamdataPlans(t *testing.T) {
 	skipIfShort(t)
-	_, rows, _ := planRows()
+	const rows = 2_000
 	db := openedPostgres(t, postgresDSN(t))
 	fillRegisters(t, db, rows)
 	server(db).readers.SetMaxOpenConns(1) // its prepared statements are looked at
