@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/bootstrap"
+	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/minlog"
 )
@@ -42,9 +46,36 @@ func server(t *testing.T) (flags []string) {
 	return flags
 }
 
+// federation is made once and laid into each new data directory: its keys take seconds.
+var federation = sync.OnceValues(func() (fstest.MapFS, error) {
+	dir, err := os.MkdirTemp("", "nspd")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if _, err := devfed.Ensure(filepath.Join(dir, "federation"), time.Now()); err != nil {
+		return nil, err
+	}
+	files := fstest.MapFS{}
+	made := os.DirFS(dir)
+	return files, fs.WalkDir(made, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(made, path)
+		files[path] = &fstest.MapFile{Data: data}
+		return err
+	})
+})
+
 // serverIn runs a server in a data directory until stop is called.
 func serverIn(t *testing.T, dir string, more ...bootstrap.Setting) (flags []string, stop func()) {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "federation")); err != nil {
+		files, err := federation()
+		require.NoError(t, err)
+		require.NoError(t, os.CopyFS(dir, files))
+	}
 	cfg, err := bootstrap.Load(bootstrap.Sources{File: os.DevNull, Flags: append([]bootstrap.Setting{
 		{Key: "data_dir", Value: dir}, {Key: "http.addr", Value: "127.0.0.1:0"}, {Key: "admin.addr", Value: ""}, {Key: "audit.min_free", Value: "0"},
 		{Key: "shutdown.drain_delay", Value: "0"}, {Key: "minlog.consumer.batch_wait", Value: "20ms"},

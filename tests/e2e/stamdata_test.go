@@ -215,7 +215,7 @@ func all(t testing.TB, a nsptest.Actor, register, datatype string, records int) 
 
 // TestReplication copies registers as authorities do.
 func TestReplication(t *testing.T) {
-	set := map[string]string{"grants": "ecpr.write=99999902,ecpr.read=99999902,skrs.cpr.person.v1=99999901," +
+	set := map[string]string{"jobs.lease_ttl": "10s", "grants": "ecpr.write=99999902,ecpr.read=99999902,skrs.cpr.person.v1=99999901," +
 		"skrs.ecpr2registeret.name.v1=99999901,skrs.ecpr2registeret.oid.v1=99999901,skrs.ecpr2registeret.person.v1=,skrs.ecpr2registeret.identifier.v1=99999901"}
 	onEveryStore(t, nsptest.Options{Set: set}, func(t *testing.T, s *nsptest.Server) {
 		system := s.System("99999901")
@@ -299,8 +299,8 @@ func TestSecondServer(t *testing.T) {
 	for _, store := range []string{"memory", "sqlite", "postgres"} {
 		t.Run(store, func(t *testing.T) {
 			dir := t.TempDir()
-			writer := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.export.mode": "file", "ecpr.export.dir": dir}})
-			reader := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.import.dir": dir}})
+			writer := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.export.mode": "file", "ecpr.export.dir": dir, "jobs.lease_ttl": "10s"}})
+			reader := nsptest.Start(t, nsptest.Options{Store: store, Set: map[string]string{"ecpr.import.dir": dir, "jobs.lease_ttl": "10s"}})
 			r := newECPR(t, writer).create(t, name("Rejsende", "Rikke")+born("1978-08-13"))
 			anHourLater(t, func() bool {
 				files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
