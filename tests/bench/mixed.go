@@ -22,7 +22,7 @@ import (
 const (
 	mixedRounds  = 6
 	mixedSettle  = 2 * time.Second // from a change of the load to the measurement
-	mixedBacklog = 50_000          // records a second that the consumer takes at most
+	mixedBacklog = 60_000          // records a second that the consumer takes at most
 	loadPerCount = 400_000         // rows for each organisation that has daily counts
 )
 
@@ -31,18 +31,18 @@ const (
 // arrival. The peers are the consumer without the calls, and the calls without the consumer, in turns.
 //
 // Where the two share processors, each loses to the other what it uses. Apart, they have half of the processors each, with their
-// connections' processes in PostgreSQL, as they had machines of their own: what remains is what they do to one another in the database.
+// connections' processes in PostgreSQL, as if they had machines of their own: what remains is what they do to one another in the database,
+// and that has goals.
 func mixed(ctx context.Context, o options) []figure {
 	var all []figure
 	shared, apart, err := mix(ctx, o)
-	for _, of := range []struct {
-		name string
-		*mixture
-	}{{"minlog-mixed", &shared}, {"minlog-apart", &apart}} {
-		all = append(all, of.figures(of.name, errors.Join(err, of.err))...)
+	for _, f := range shared.figures("minlog-mixed/shared", err) {
+		f.goal = goal{}
+		all = append(all, f)
 	}
+	all = append(all, apart.figures("minlog-mixed/apart", errors.Join(err, apart.err))...)
 	return append(all, figure{picture: fmt.Sprintf("  %d rows, and one call in %d is a report; calls/s at most, and lookups at half of that with and without the consumer: "+
-		"mixed %.0f, %d and %d; apart %.0f, %d and %d", o.rows, reportEvery, shared.most, len(shared.busy[lookup]), len(shared.quiet[lookup]),
+		"shared %.0f, %d and %d; apart %.0f, %d and %d", o.rows, reportEvery, shared.most, len(shared.busy[lookup]), len(shared.quiet[lookup]),
 		apart.most, len(apart.busy[lookup]), len(apart.quiet[lookup]))})
 }
 
@@ -117,6 +117,7 @@ type mixing struct {
 	o        options
 	dir, dsn string
 	persons  int // whom the rows are about
+	backlog  int64
 	admin    *pgx.Conn
 	consumer *process.Server // nil while none runs
 
@@ -152,9 +153,11 @@ func openMixing(ctx context.Context, o options, dir string) (m *mixing, err erro
 	if err = m.topic(registrationTopic); err != nil {
 		return m, err
 	}
-	consumed := 2 * mixedRounds * (2*o.during + mixedSettle)
+	consuming := 2 * mixedRounds * (2*o.during + mixedSettle)
+	m.backlog = int64(consuming.Seconds() * mixedBacklog / bulkSize)
+	m.backlog *= bulkSize
 	var broken error
-	return m, errors.Join(m.produce(recordsOf(int(consumed.Seconds()*mixedBacklog), m.persons, &broken)), broken)
+	return m, errors.Join(m.produce(recordsOf(int(m.backlog), m.persons, &broken)), broken)
 }
 
 func (m *mixing) close() {
@@ -212,12 +215,14 @@ func (m *mixing) bind(pid int, on string) error {
 	return nil
 }
 
-// bindConnections binds the processes of PostgreSQL that serve name, where the processors are parted.
+// bindConnections binds the processes of PostgreSQL that serve name, where the processors are parted. What writes in the background serves the
+// consumer.
 func (m *mixing) bindConnections(ctx context.Context, name, on string) error {
 	if on == "" {
 		return nil
 	}
-	rows, err := m.admin.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = $1", name)
+	rows, err := m.admin.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = $1 OR $1 = $2 AND backend_type IN ('checkpointer', 'background writer', 'walwriter')",
+		name, consumerRole)
 	if err != nil {
 		return err
 	}
@@ -336,8 +341,12 @@ func (m *mixing) while(ctx context.Context, sum *intake, do func() error) error 
 	}
 	took := time.Since(began)
 	after, err := m.stored(ctx)
-	if err == nil && after == before {
+	switch {
+	case err != nil:
+	case after == before:
 		err = errors.New("the consumer stood still")
+	case after >= m.backlog:
+		err = errors.New("the backlog is too small")
 	}
 	sum.rows += after - before
 	sum.took += took
