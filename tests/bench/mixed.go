@@ -41,8 +41,8 @@ func mixed(ctx context.Context, o options) []figure {
 		all = append(all, f)
 	}
 	all = append(all, apart.figures("minlog-mixed/apart", errors.Join(err, apart.err))...)
-	return append(all, figure{picture: fmt.Sprintf("  %d rows, and one call in %d is a report; calls/s at most, and lookups at half of that with and without the consumer: "+
-		"shared %.0f, %d and %d; apart %.0f, %d and %d", o.rows, reportEvery, shared.most, len(shared.busy[lookup]), len(shared.quiet[lookup]),
+	return append(all, figure{picture: fmt.Sprintf("  %d rows, and one call in %d is a report; calls/s at most, and lookups at half of that with and without "+
+		"the consumer: shared %.0f, %d and %d; apart %.0f, %d and %d", o.rows, reportEvery, shared.most, len(shared.busy[lookup]), len(shared.quiet[lookup]),
 		apart.most, len(apart.busy[lookup]), len(apart.quiet[lookup]))})
 }
 
@@ -221,8 +221,8 @@ func (m *mixing) bindConnections(ctx context.Context, name, on string) error {
 	if on == "" {
 		return nil
 	}
-	rows, err := m.admin.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name = $1 OR $1 = $2 AND backend_type IN ('checkpointer', 'background writer', 'walwriter')",
-		name, consumerRole)
+	rows, err := m.admin.Query(ctx, `SELECT pid FROM pg_stat_activity
+		WHERE application_name = $1 OR $1 = $2 AND backend_type IN ('checkpointer', 'background writer', 'walwriter')`, name, consumerRole)
 	if err != nil {
 		return err
 	}
