@@ -163,6 +163,7 @@ func openMixing(ctx context.Context, o options, dir string) (m *mixing, err erro
 func (m *mixing) close() {
 	m.stop()
 	if m.admin != nil {
+		_, _ = m.admin.Exec(context.Background(), "CHECKPOINT") // the server is not shut down in order: its next start need not recover
 		_ = m.admin.Close(context.Background())
 	}
 	if m.backends != nil {
