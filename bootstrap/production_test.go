@@ -30,7 +30,7 @@ func productionFiles(t *testing.T) string {
 // productionSettings are what a server in production cannot do without.
 func productionSettings(dir string) map[string]string {
 	return map[string]string{
-		"security.mode": Production, "http.behind_proxy": "true", "security.trust_file": filepath.Join(dir, "trust.yaml"),
+		"security.mode": Production, "minlog.own_cvr": "33257872", "http.behind_proxy": "true", "security.trust_file": filepath.Join(dir, "trust.yaml"),
 		"idws.key_file": filepath.Join(dir, "service.key"),
 	}
 }
