@@ -24,14 +24,14 @@ func (x *exchange) drafts(limit int) ([]minlog.Draft, error) {
 	}
 	var drafts []minlog.Draft
 	count, lists, strange := 0, 0, false
-	w := walker{text: x.body}
+	w := walker{json.NewDecoder(bytes.NewReader(x.body)), &json.RawMessage{}}
 	entry := func() {
 		if count++; count > limit {
 			w.skip() // it is counted alone
 			return
 		}
 		drafts = append(drafts, minlog.Draft{})
-		r := entryReader{walker: &w, draft: &drafts[count-1]}
+		r := entryReader{walker: w, draft: &drafts[count-1]}
 		if !w.object(r.member) {
 			strange = true
 		}
@@ -72,7 +72,7 @@ func lacksSequence(drafts []minlog.Draft) bool {
 
 // entryReader reads one entry.
 type entryReader struct {
-	*walker
+	walker
 	draft *minlog.Draft
 	seen  minlog.FieldSet
 }
@@ -264,105 +264,74 @@ func (r *entryReader) filters() {
 	}
 }
 
-// walker goes through a text that is JSON: whoever makes it has asked json.Valid. It keeps nothing and goes no deeper than its callers do.
+// walker goes through a text that is JSON: whoever makes it has asked json.Valid, so that no step fails.
 type walker struct {
-	text []byte
-	at   int
+	*json.Decoder
+	skipped *json.RawMessage // what was gone past; its memory is used again
 }
 
-// next returns the first octet of what comes, 0 at the end.
-func (w *walker) next() byte {
-	for ; w.at < len(w.text); w.at++ {
-		switch c := w.text[w.at]; c {
-		case ' ', '\t', '\r', '\n', ',', ':':
-		default:
-			return c
-		}
-	}
-	return 0
+// next returns the token that comes.
+func (w walker) next() json.Token {
+	token, _ := w.Token()
+	return token
 }
 
 // skip goes past the next value.
-func (w *walker) skip() {
-	for depth := 0; ; {
-		switch w.next() {
-		case 0:
-			return
-		case '"':
-			w.literal()
-		case '{', '[':
-			w.at++
-			depth++
-		case '}', ']':
-			w.at++
-			depth--
-		default:
-			w.at += len(w.text[w.at:]) - len(bytes.TrimLeft(w.text[w.at:], "+-.0123456789Eaeflnrstu"))
-		}
-		if depth == 0 {
-			return
-		}
-	}
-}
+func (w walker) skip() { _ = w.Decode(w.skipped) }
 
-// literal returns the text in quotes that comes.
-func (w *walker) literal() []byte {
-	start := w.at
-	for w.at++; w.text[w.at] != '"'; w.at++ {
-		if w.text[w.at] == '\\' {
-			w.at++
-		}
+// past goes past the value that token begins.
+func (w walker) past(token json.Token) {
+	if _, opens := token.(json.Delim); !opens {
+		return
 	}
-	w.at++
-	return w.text[start:w.at]
+	for w.More() {
+		w.skip()
+	}
+	w.next()
 }
 
 // object calls member with the name of each member of the object that comes; member goes past its value. It goes past whatever else comes,
 // and returns false.
-func (w *walker) object(member func(name string)) bool {
-	if w.next() != '{' {
-		w.skip()
+func (w walker) object(member func(name string)) bool {
+	if token := w.next(); token != json.Delim('{') {
+		w.past(token)
 		return false
 	}
-	for w.at++; w.next() != '}'; {
-		name, _ := w.string()
+	for w.More() {
+		name, _ := w.next().(string)
 		member(name)
 	}
-	w.at++
+	w.next()
 	return true
 }
 
 // array calls item at each value of the array that comes; item goes past it. It goes past whatever else comes, and returns false.
-func (w *walker) array(item func()) bool {
-	if w.next() != '[' {
-		w.skip()
+func (w walker) array(item func()) bool {
+	if token := w.next(); token != json.Delim('[') {
+		w.past(token)
 		return false
 	}
-	for w.at++; w.next() != ']'; {
+	for w.More() {
 		item()
 	}
-	w.at++
+	w.next()
 	return true
 }
 
 // string returns the text that comes. It goes past whatever else comes, and past a text that XML 1.0 cannot hold, so that no answer of the
-// SOAP services could.
-func (w *walker) string() (s string, ok bool) {
-	if w.next() != '"' {
-		w.skip()
+// SOAP services could; half a pair of surrogates reads as the character that stands for what is unknown.
+func (w walker) string() (s string, ok bool) {
+	token := w.next()
+	if s, ok = token.(string); !ok {
+		w.past(token)
 		return "", false
 	}
-	literal := w.literal()
-	if bytes.IndexByte(literal, '\\') < 0 {
-		s = string(literal[1 : len(literal)-1])
-	} else if json.Unmarshal(literal, &s) != nil || strings.ContainsRune(s, utf8.RuneError) {
-		return "", false // half of a pair of surrogates
+	if strings.ContainsFunc(s, func(c rune) bool {
+		return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == utf8.RuneError || c == 0xFFFE || c == 0xFFFF
+	}) {
+		return "", false
 	}
-	ok = strings.IndexFunc(s, func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF }) < 0
-	if !ok {
-		s = ""
-	}
-	return s, ok
+	return s, true
 }
 
 // problemText says in words what each code of a refused entry means, and never a value.
