@@ -27,6 +27,7 @@ const (
 	stranger    = "0909651111"
 	wardPerson  = "1010401111" // guardian's
 	formerChild = "0303164445" // the number child had before
+	formerProxy = "0707551112" // and proxyHolder
 
 	hiddenFromAll     = "Ikke borger"
 	hiddenFromCustody = "Ikke forældremyndigheds-indehaver"
@@ -42,7 +43,7 @@ func families() map[string]string {
 		"cpr-person.csv": "cpr;status;koen;fornavn;efternavn;gaeldendeCPR;foedselsdato\n" +
 			citizen + ";01;M;Carl;Borger;;1980-02-02\n" + child + ";01;K;Clara;Barn;;2016-03-03\n" + formerChild + ";60;K;Clara;Barn;" + child + ";2016-03-03\n" +
 			teen + ";01;M;Tim;Teen;;2010-06-06\n" + birthday + ";01;M;Bent;Barn;;2011-12-05\n" + professional + ";01;K;Pia;Praksis;;1970-04-04\n" +
-			assistant + ";01;K;Asta;Assistent;;1985-05-05\n" + proxyHolder + ";01;M;Frans;Fuldmagt;;1955-07-07\n" +
+			formerProxy + ";60;M;Frans;Fuldmagt;" + proxyHolder + ";1955-07-07\n" + assistant + ";01;K;Asta;Assistent;;1985-05-05\n" + proxyHolder + ";01;M;Frans;Fuldmagt;;1955-07-07\n" +
 			guardian + ";01;K;Vera;Værge;;1960-08-08\n" + stranger + ";01;M;Frem;Fremmed;;1965-09-09\n" + wardPerson + ";01;M;Viggo;Ward;;1940-10-10\n",
 		"cpr-foraeldremyndighed.csv": "cpr;typeKode;relationCpr;validFrom;validTo\n" +
 			child + ";0003;" + citizen + ";2016-03-03;\n" + teen + ";0004;" + citizen + ";2010-06-06;\n" + birthday + ";0004;" + citizen + ";2011-12-05;\n",
@@ -203,4 +204,34 @@ func TestOnBehalfRegisteredElsewhere(t *testing.T) {
 	central.Stop()
 	refused(t, reads(t, s, citizen, child, ""), "processing_problem", "")
 	assert.NotContains(t, s.Logs(), child)
+}
+
+// TestOnePersonUnderSeveralNumbers reads what was registered under numbers that a person had before, and tells who looked by name.
+func TestOnePersonUnderSeveralNumbers(t *testing.T) {
+	set := map[string]string{"minlog.aliases": "true", "minlog.names": "true"}
+	onEveryStore(t, nsptest.Options{Registers: families(), Set: set}, func(t *testing.T, s *nsptest.Server) {
+		registered(t, s, entry{person: formerChild, activity: "Before"}, entry{person: child, activity: "After"},
+			entry{person: formerProxy, activity: "Before", system: "FMK", correlation: "s-1", time: "2026-11-01T08:00:00Z"},
+			entry{person: proxyHolder, activity: "After", system: "Journal-B", correlation: "s-1", time: "2026-11-01T09:30:00Z"})
+		const first = "<l:ToDateTime>2026-11-02T00:00:00Z</l:ToDateTime>"
+		t.Run("a child's, to the parent", func(t *testing.T) {
+			answer := reads(t, s, citizen, child, first)
+			assert.ElementsMatch(t, []string{"Before", "After"}, activities(t, answer))
+			assert.Contains(t, answer.All(t, "UserPersonName"), "Asta Assistent")
+			assert.NotContains(t, string(answer.Body), assistant, "the number is masked")
+		})
+		t.Run("one's own, by either number", func(t *testing.T) {
+			for _, number := range []string{proxyHolder, formerProxy} {
+				assert.ElementsMatch(t, []string{"Before", "After"}, activities(t, reads(t, s, proxyHolder, number, "")))
+			}
+			refused(t, reads(t, s, stranger, formerProxy, ""), "not_authorized", noAccess)
+		})
+		t.Run("AC-40 a call that went through two systems is one group", func(t *testing.T) {
+			answer := reads(t, s, proxyHolder, proxyHolder, "<l:Grouping>CorrelationId</l:Grouping><l:Details>None</l:Details>")
+			assert.Equal(t, []string{"2"}, answer.All(t, "NumberOfLogDataEntries"), "%s", answer.Body)
+			assert.Empty(t, answer.All(t, "SystemName"))
+			assert.Equal(t, []string{"2026-11-01T08:00:00.000Z"}, answer.All(t, "FromDateTime"))
+			assert.Equal(t, []string{"2026-11-01T09:30:00.000Z"}, answer.All(t, "ToDateTime"))
+		})
+	})
 }
