@@ -75,7 +75,8 @@ type personDB interface {
 func personsOf(db personDB) persons {
 	return persons{
 		ledger: db.Ledger(), registrations: db.Persons(), oids: db.OIDs(), roles: db.ECPRRoles(), loader: db.Stamdata(), register: db.Register(),
-		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(), copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
+		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(),
+		copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
 	}
 }
 

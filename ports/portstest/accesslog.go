@@ -22,7 +22,7 @@ type AccessLogged struct {
 	Units      ports.UnitOfWork                              // of a caller
 	Store      ports.LogStore                                // joins Units, and is not where accesses are registered
 	Registered func(context.Context) ([]minlog.Entry, error) // everything that is registered, each once, in any order
-	Now        func() time.Time                              // of the access log
+	Now        func() time.Time                              // of the access log; it stands still
 }
 
 // RegisteredIn returns what is registered in a topic of a message log from now on, each entry once, for AccessLogged.

@@ -17,9 +17,10 @@ import (
 // The fakes keep the contract while they are told nothing.
 func TestAccessLogs(t *testing.T) {
 	portstest.AccessLog(t, func(*testing.T) portstest.AccessLogged {
-		db, log := memory.New(time.Now), &portstest.RecordingAccessLog{}
+		now := func() time.Time { return time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC) }
+		db, log := memory.New(now), &portstest.RecordingAccessLog{}
 		return portstest.AccessLogged{
-			Log: &portstest.FailingAccessLog{Access: log}, Units: db.Units(), Store: db.LogStore(), Now: time.Now,
+			Log: &portstest.FailingAccessLog{Access: log}, Units: db.Units(), Store: db.LogStore(), Now: now,
 			Registered: func(context.Context) ([]minlog.Entry, error) { return log.Kept(), nil },
 		}
 	})

@@ -192,7 +192,7 @@ func TestOnBehalfRegisteredElsewhere(t *testing.T) {
 	sample := filepath.Join(central.Federation.Dir, "samples", "epj")
 	s := nsptest.Start(t, nsptest.Options{Registers: families(), Set: map[string]string{
 		"minlog.remote.url": central.URL + minlogws.PathRegistration, "minlog.remote.sts": central.URL + stsws.PathNew,
-		"minlog.remote.cert": sample + ".pem", "minlog.remote.key": sample + ".key",
+		"minlog.remote.cert": sample + ".pem", "minlog.remote.key": sample + ".key", "minlog.remote.timeout": "1m",
 	}})
 	registered(t, s, entry{person: child, activity: "Shown"})
 	assert.Equal(t, []string{"Shown"}, activities(t, reads(t, s, citizen, child, "")))

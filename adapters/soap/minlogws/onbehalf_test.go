@@ -93,7 +93,7 @@ func TestOnBehalfOnTheWire(t *testing.T) {
 		requireFault(t, w, http.StatusInternalServerError, "processing_problem")
 		assert.NotContains(t, w.Body.String(), "LogData")
 	})
-	t.Run("a citizen's own alias", func(t *testing.T) {
+	t.Run("a number that is no alias of the citizen's", func(t *testing.T) {
 		s := newFamily(t)
 		s.citizens.Aliases = s.db.Aliases()
 		body := strings.Replace(question(""), `source="CPR">`+citizen, `source="eCPR">0202801QT7`, 1)
