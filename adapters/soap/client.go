@@ -2,6 +2,7 @@ package soap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,10 +66,9 @@ func (c *Client) Call(ctx context.Context, action string, envelope []byte) (*Res
 		req.Header.Set("Content-Type", contentSOAP12)
 	}
 	req.Header.Set("SOAPAction", `"`+action+`"`)
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
+	client := *cmp.Or(c.HTTP, http.DefaultClient)
+	// An envelope holds a credential and persons' data: no server may have it sent on to another.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("post to %s: %w", c.URL, err)

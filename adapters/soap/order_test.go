@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -335,6 +336,16 @@ func TestClient(t *testing.T) {
 		t.Cleanup(server.Close)
 		return &soap.Client{URL: server.URL, HTTP: server.Client()}
 	}
+	t.Run("an envelope is not sent on to where the server points", func(t *testing.T) {
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the message came here") }))
+		defer elsewhere.Close()
+		for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+			server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+			_, err := (&soap.Client{URL: server.URL, HTTP: server.Client()}).Call(t.Context(), "Issue", []byte("<a/>"))
+			assert.ErrorContains(t, err, strconv.Itoa(status))
+			server.Close()
+		}
+	})
 	t.Run("a fault with an actor and HTTP status 200", func(t *testing.T) {
 		c := answering(t, http.StatusOK, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>wst:InvalidRequest</faultcode><faultstring>CPR claim missing</faultstring><faultactor>dk:sosi:sts:its</faultactor></s:Fault></s:Body></s:Envelope>`)
 		_, err := c.Call(t.Context(), "Issue", []byte("<a/>"))
