@@ -13,20 +13,17 @@ import (
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/ports"
+	"github.com/opennsp/nsp/ports/portstest"
 )
 
 // nameRegister passes questions on, and keeps them.
 type nameRegister struct {
 	ports.PersonNames
 	asked [][]minlog.ID
-	err   error
 }
 
 func (r *nameRegister) Names(ctx context.Context, ids []minlog.ID, when time.Time) (map[minlog.ID]string, error) {
 	r.asked = append(r.asked, ids)
-	if r.err != nil {
-		return nil, r.err
-	}
 	return r.PersonNames.Names(ctx, ids, when)
 }
 
@@ -40,7 +37,8 @@ func TestNames(t *testing.T) {
 			e.PersonName, e.UserName, e.OnBehalfOfName = "Borger", "Bruger", "Ansvarlig"
 		}))
 	f.consume(t)
-	names := &nameRegister{PersonNames: f.db.PersonNames()}
+	failing := &portstest.FailingPersonNames{Register: f.db.PersonNames()}
+	names := &nameRegister{PersonNames: failing}
 	f.citizen.Names, f.assistants.Names = names, names
 	type named struct {
 		user                   minlog.ID
@@ -87,7 +85,7 @@ func TestNames(t *testing.T) {
 		assert.Empty(t, names.asked)
 	})
 	t.Run("left out where the registers do not answer", func(t *testing.T) {
-		names.err = errors.New("connection refused")
+		failing.OnRead.FailFrom(1, errors.New("connection refused"))
 		page := own(t, f.house, logkeeping.Inquiry{Chronologic: true})
 		assert.Equal(t, twice(named{}, named{}, named{user: european}, named{person: "Borger", userName: "Bruger", name: "Ansvarlig"}), read(page))
 		assert.Equal(t, 1, strings.Count(f.log.String(), "names of persons are left out"))

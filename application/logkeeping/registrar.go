@@ -1,7 +1,6 @@
 package logkeeping
 
 import (
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -38,7 +37,6 @@ type Registrar struct {
 // Submission is one request to register.
 type Submission struct {
 	Interface string         // version, such as minlog.Interface20250312 or minlog.Interface1
-	Key       string         // stands for the caller's MessageID; "" = nothing does
 	Payload   [32]byte       // SHA-256 of the message's body, for the audit log
 	Entries   []minlog.Draft // in the order of the request
 }
@@ -58,8 +56,9 @@ type Failure struct {
 
 // Add registers the good entries of s and tells which were refused. The good ones and the count of the others are appended as one: all are in
 // the message log when the unit of work in ctx commits, or none is. Sent again, entries with a sequence number, or in a message with the
-// same MessageID or Key, are the same registrations. Where equal accesses are folded, the receipt counts what was handed in. Allowed to every
-// system and, with an ID card, every professional whose organisation is not blocked. The number of entries is checked first (minlog.CheckBulk).
+// same MessageID, are the same registrations; where equal accesses are folded, those of one request are when they are sent again together, and
+// the receipt counts what was handed in. Allowed to every system and, with an ID card, every professional whose organisation is not blocked.
+// The number of entries is checked first (minlog.CheckBulk).
 func (r *Registrar) Add(ctx context.Context, caller identity.Caller, s Submission) (Receipt, error) {
 	cvr := caller.Org.CVR
 	if !mayRegister(caller) || cvr == "" || slices.Contains(r.BlockedCVR, cvr) {
@@ -96,7 +95,7 @@ func (r *Registrar) records(ctx context.Context, caller identity.Caller, s Submi
 	now := r.Now()
 	rules := r.rules(s.Interface, now)
 	b, err := r.newBulk(ctx, minlog.Registrar{
-		CVR: caller.Org.CVR, ITSystem: caller.SystemName, MessageID: cmp.Or(s.Key, caller.MessageID), Interface: s.Interface,
+		CVR: caller.Org.CVR, ITSystem: caller.SystemName, MessageID: caller.MessageID, Interface: s.Interface,
 	}, now, len(s.Entries))
 	if err != nil {
 		return Receipt{}, nil, err

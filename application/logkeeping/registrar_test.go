@@ -356,23 +356,4 @@ func TestOtherInterfaces(t *testing.T) {
 			{SequenceNumber: "7", Problem: minlog.Problem{Code: minlog.CodeSource, Field: minlog.FieldUser}},
 		}, receipt.Failures, "in MinLog2 nobody may")
 	})
-
-	t.Run("AC-44 a key stands for the message: the same key twice is one registration", func(t *testing.T) {
-		h := newHouse(t)
-		keyed := submission(access("2026-11-01T08:15:00Z"))
-		keyed.Key = "key-1"
-		for _, messageID := range []string{"m-1", "m-2"} {
-			_, err := h.registrar.Add(t.Context(), system(messageID), keyed)
-			require.NoError(t, err)
-		}
-		h.consume(t)
-		require.Len(t, h.stored(t, citizen), 1)
-		assert.Equal(t, "key-1", h.stored(t, citizen)[0].Registrar.MessageID)
-
-		keyed.Key = "key-2"
-		_, err := h.registrar.Add(t.Context(), system("m-1"), keyed)
-		require.NoError(t, err)
-		h.consume(t)
-		assert.Len(t, h.stored(t, citizen), 2, "another key is another registration")
-	})
 }

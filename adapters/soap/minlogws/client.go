@@ -70,7 +70,9 @@ func (c *Client) Register(ctx context.Context, version string, entries []minlog.
 	var answer Registered
 	err := c.call(ctx, ActionRegister, soap.Name{Space: space, Local: rootRegistered},
 		func(w *xmlout.Writer) { writeRegistration(w, space, entries) },
-		func(r *answerReader, root xmltree.Node) { answer = r.registered(root) })
+		func(r *answerReader, root xmltree.Node) {
+			answer = r.registered(root, receiptNames{elemFailed, elemFaultCode, elemFaultText, elemSequenceNumber, elemNumberAdded, elemNumberFailed})
+		})
 	return answer, err
 }
 
@@ -169,25 +171,28 @@ func (r *answerReader) number(n xmltree.Node) int {
 	return v
 }
 
-func (r *answerReader) registered(root xmltree.Node) (a Registered) {
+// receiptNames are the elements of the answer to a registration.
+type receiptNames struct{ refused, code, text, sequence, added, failed string }
+
+func (r *answerReader) registered(root xmltree.Node, names receiptNames) (a Registered) {
 	for n := range r.tree.Children(root) {
 		switch r.tree.Local(n) {
-		case elemFailed:
+		case names.refused:
 			var f Refused
 			for c := range r.tree.Children(n) {
 				switch r.tree.Local(c) {
-				case elemFaultCode:
+				case names.code:
 					f.Code = r.text(c)
-				case elemFaultText:
+				case names.text:
 					f.Text = r.text(c)
-				case elemSequenceNumber:
+				case names.sequence:
 					f.SequenceNumber = r.text(c)
 				}
 			}
 			a.Failures = append(a.Failures, f)
-		case elemNumberAdded:
+		case names.added:
 			a.Added = r.number(n)
-		case elemNumberFailed:
+		case names.failed:
 			a.Failed = r.number(n)
 		}
 	}

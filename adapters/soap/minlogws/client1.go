@@ -15,7 +15,9 @@ import (
 func (c *Client) Register1(ctx context.Context, entries []minlog.Entry) (answer Registered, err error) {
 	err = c.call(ctx, ActionRegister1, soap.Name{Space: nsRegistration1, Local: rootRegistered1},
 		func(w *xmlout.Writer) { writeRegistration1(w, entries) },
-		func(r *answerReader, root xmltree.Node) { answer = r.registered1(root) })
+		func(r *answerReader, root xmltree.Node) {
+			answer = r.registered(root, receiptNames{elemRefused, elemRefusedCode, elemRefusedText, elemCode, elemAdded, elemNotAdded})
+		})
 	return answer, err
 }
 
@@ -53,31 +55,6 @@ func writePortalQuestion(w *xmlout.Writer, q portalQuestion) {
 		p.writeTime(w, elemPortalTo, q.to, time.RFC3339Nano)
 	}
 	w.End()
-}
-
-func (r *answerReader) registered1(root xmltree.Node) (a Registered) {
-	for n := range r.tree.Children(root) {
-		switch r.tree.Local(n) {
-		case elemRefused:
-			var f Refused
-			for c := range r.tree.Children(n) {
-				switch r.tree.Local(c) {
-				case elemRefusedCode:
-					f.Code = r.text(c)
-				case elemRefusedText:
-					f.Text = r.text(c)
-				case elemCode:
-					f.SequenceNumber = r.text(c)
-				}
-			}
-			a.Failures = append(a.Failures, f)
-		case elemAdded:
-			a.Added = r.number(n)
-		case elemNotAdded:
-			a.Failed = r.number(n)
-		}
-	}
-	return a
 }
 
 // portal reads the entries with the binder of the server, for which a registration's id is the sequence number.
