@@ -105,6 +105,9 @@ func TestLookupTolerance(t *testing.T) {
 		old := strings.ReplaceAll(nsLookup, "2025/03/12", "2023/04/25")
 		assert.Contains(t, s.call(t, citizenPath, strings.ReplaceAll(question(""), nsLookup, old)), `xmlns:l="`+old+`"`)
 	})
+	t.Run("a window that ends with the first instant of all", func(t *testing.T) {
+		assert.NotContains(t, s.call(t, citizenPath, question("<l:ToDateTime>0001-01-01T00:00:00Z</l:ToDateTime>")), "LogDataGroup")
+	})
 	t.Run("without details", func(t *testing.T) {
 		assert.NotContains(t, s.call(t, citizenPath, question("<l:Details>None</l:Details>")), "LogDataEntry>")
 	})

@@ -122,8 +122,11 @@ func (b *inquiryBinder) condition(all *[]minlog.Condition, name string, n xmltre
 // bound reads an end of the time window.
 func bound(text string) (time.Time, error) {
 	at, err := instant(text)
-	if err == nil && (at.Year() > lastYear || at.Year() < 1) {
+	switch {
+	case err == nil && (at.Year() > lastYear || at.Year() < 1):
 		err = xsd.ErrLexical
+	case at.IsZero(): // would be no bound; nothing happened so long ago
+		at = at.Add(time.Microsecond)
 	}
 	return at, err
 }

@@ -324,6 +324,8 @@ func TestPortalTolerance(t *testing.T) {
 		{"beginning alone", portalRequest("<fraDato>2026-11-02T09:15:00+01:00</fraDato>"), id2},
 		{"end alone", portalRequest("<tilDato>2026-11-01T08:15:00Z</tilDato>"), id1},
 		{"an instant", portalRequest("<fraDato>2026-11-01T08:15:00Z</fraDato><tilDato>2026-11-01T08:15:00Z</tilDato>"), id1},
+		{"end with the first instant", portalRequest("<tilDato>0001-01-01T00:00:00Z</tilDato>"), ""},
+		{"beginning with the first instant", portalRequest("<fraDato>0001-01-01T00:00:00Z</fraDato>"), id1 + id2},
 		{"times of a Danish clock", portalRequest("<tilDato>2026-11-02T09:14:59</tilDato>"), id1},
 		{"children qualified, shuffled", strings.NewReplacer("<cprNR", "<ml:tilDato>2026-11-01T08:15:00Z</ml:tilDato><ml:cprNR", "</cprNR", "</ml:cprNR").Replace(portalRequest("")), id1},
 		{"number with a hyphen", strings.Replace(portalRequest(""), "0202801111", "020280-1111", 1), id1 + id2},
