@@ -202,6 +202,11 @@ func TestLoadCompletes(t *testing.T) {
 		assert.Equal(t, "/srv/nsp/federation/trust.yaml", c.Security.TrustFile)
 		assert.NotEmpty(t, c.Instance)
 	})
+	t.Run("ML-13 no rule for accesses in the future", func(t *testing.T) {
+		c, err := Load(Sources{File: configFile(t, "minlog:\n  future_tolerance: -1s\n")})
+		require.NoError(t, err)
+		assert.Negative(t, c.MinLog.FutureTolerance)
+	})
 	t.Run("file of comments", func(t *testing.T) {
 		for _, content := range []string{"", "# nothing\n", "---\n"} {
 			_, err := Load(Sources{File: configFile(t, content)})

@@ -180,7 +180,7 @@ func keys() []key {
 		{path: "jobs.lease_ttl", doc: "how soon another process takes over a job whose process died", field: func(c *Config) field { return positive(&c.Jobs.LeaseTTL) }},
 
 		{path: "minlog.max_bulk", doc: "entries of one registration", field: func(c *Config) field { return &number{&c.MinLog.MaxBulk, 1, 1000} }},
-		{path: "minlog.future_tolerance", doc: "how far in the future an access may end", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, 0, longest} }},
+		{path: "minlog.future_tolerance", doc: "how far in the future an access may end; negative = as far as it likes", field: func(c *Config) field { return &duration{&c.MinLog.FutureTolerance, -longest, longest} }},
 		{path: "minlog.max_period", doc: "the longest access", field: func(c *Config) field { return positive(&c.MinLog.MaxPeriod) }},
 		{path: "minlog.retention_years", doc: "calendar years that are shown", field: func(c *Config) field { return &number{&c.MinLog.RetentionYears, 1, 100} }},
 		{path: "minlog.blocked_cvr", doc: "organisations that may not register", field: func(c *Config) field { return (*list)(&c.MinLog.BlockedCVR) }},

@@ -83,7 +83,7 @@ func TestMetrics(t *testing.T) {
 	m.Lags(func(context.Context) ([]telemetry.Lag, error) {
 		return []telemetry.Lag{{Topic: "t", Partition: 3, Records: 8}}, nil
 	})
-	require.NoError(t, m.MessageLog(fakeLog{}).Append(t.Context(), []messagelog.Record{{Topic: "t"}, {Topic: "t"}}))
+	require.NoError(t, m.MessageLog(fakeLog{}).Append(t.Context(), []messagelog.Record{{Topic: "t", Key: []byte("p")}, {Topic: "t", Key: []byte("q")}, {Topic: "t"}}))
 	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	store := m.LogStore(fakeStore{}, func() time.Time { return at.Add(time.Second) })
 	_, err := store.Store(t.Context(), minlog.Partition{Topic: "t"}, 10, 14, minlog.Batch{

@@ -54,7 +54,13 @@ func (l *messageLog) Append(ctx context.Context, recs []messagelog.Record) error
 	err := l.MessageLog.Append(ctx, recs)
 	if len(recs) > 0 {
 		l.m.produce.WithLabelValues(string(recs[0].Topic)).Observe(time.Since(started).Seconds())
-		l.m.bulk.Observe(float64(len(recs)))
+		entries := 0
+		for i := range recs {
+			if len(recs[i].Key) > 0 { // else it counts those that were refused
+				entries++
+			}
+		}
+		l.m.bulk.Observe(float64(entries))
 	}
 	return err
 }
