@@ -12,7 +12,7 @@ PGDIR       ?=
 DURING      ?= 2s
 PKG         ?= ./...
 KILLS       ?= 60
-# Tests are not vetted once more: lint does so. Without cgo all is compiled once, as it is shipped: gorm's driver brings an SQLite in C along that nothing uses, and gcc a minute for it.
+# Tests are not vetted once more: lint does so. Without cgo all is compiled once, as it is shipped: gorm's driver brings along an SQLite in C that nothing uses and gcc needs a minute for.
 export CGO_ENABLED := 0
 export PATH := $(TOOLS):$(PATH):$(shell go env GOPATH)/bin
 
@@ -44,7 +44,7 @@ lint: tools ## check format, vet and the lint rules
 	go vet ./...
 	golangci-lint run
 
-bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects; MIXED is the rows of minlog-mixed, PGDIR its PostgreSQL's folder
+bench: build ## print the figures of speed and memory against their goals; BENCH=regexp selects; of minlog-mixed MIXED is the rows, PGDIR the folder of its PostgreSQL, DURING how long it measures at a time
 	go run ./tests/bench -select '$(BENCH)' -nspd bin/nspd -rows '$(MIXED)' -postgres '$(PGDIR)' -during '$(DURING)'
 
 growth: ## show what lookups and rows cost as the store of registrations grows to ROWS on PostgreSQL; takes an hour and 30 GB
