@@ -438,8 +438,9 @@ func allowed(t *rapid.T, err error) bool {
 
 // TestNoReaderSeesWhatIsHidden asks every reader and the oracle the same, while time passes.
 func TestNoReaderSeesWhatIsHidden(t *testing.T) {
-	told := map[string]int{}
+	worlds, told := 0, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
+		worlds++
 		dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) //nolint:gosec // a test
 		w := anyWorld(dice)
 		r := w.readers(t)
@@ -477,6 +478,9 @@ func TestNoReaderSeesWhatIsHidden(t *testing.T) {
 			told[eyes] += len(want)
 		}
 	})
+	if worlds < 100 { // some eyes see something in one of ten
+		return
+	}
 	for _, eyes := range []string{"self", "for a grown-up", "for a child", "professional", "portal"} {
 		require.Positive(t, told[eyes], "no world shows anything to %q", eyes)
 	}
