@@ -151,7 +151,7 @@ func (o Options) complete() Options {
 
 // serve listens, runs what goes on beside the calls, and stops in order when ctx ends.
 func (s *server) serve(ctx context.Context) error {
-	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) {
+	if s.cfg.runsAny(RoleMinLogRegistration, RoleMinLogConsumer) || s.cfg.logsItself() {
 		for _, topic := range s.topics() {
 			if err := logkeeping.EnsureTopic(context.WithoutCancel(ctx), s.stores.topics, topic, s.stores.spec); err != nil {
 				return &ResourceError{err}

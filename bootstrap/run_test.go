@@ -25,6 +25,7 @@ import (
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
 	"github.com/opennsp/nsp/tests/postgrestest"
@@ -198,6 +199,19 @@ func TestRunServes(t *testing.T) {
 			require.NoError(t, again.stop())
 		})
 	}
+}
+
+// A process that only looks up registers what it does: it does not wait for another role to make the topic.
+func TestLookupsMakeTheirTopic(t *testing.T) {
+	cfg := testConfig(t, dataDir(t), Setting{Key: "store.driver", Value: "postgres"}, Setting{Key: "roles", Value: "minlog-lookup"},
+		Setting{Key: "store.dsn", Value: postgrestest.Database(t, "empty", nil)})
+	require.NoError(t, startServer(t, cfg, Options{}).stop())
+	db, err := openers()["postgres"](t.Context(), &cfg, time.Now, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, db.close()) }()
+	topics, err := db.topics.Topics(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, topics, messagelog.Topic(cfg.MinLog.Topic))
 }
 
 func TestRunFails(t *testing.T) {
