@@ -29,7 +29,7 @@ type callCommand struct {
 
 type callMinLog struct {
 	Register   registerCommand   `cmd:"" help:"Register an access to a citizen's data."`
-	Lookup     lookupCommand     `cmd:"" help:"Read the own log, as citizens do."`
+	Lookup     lookupCommand     `cmd:"" help:"Read a citizen's log: the own, or that of somebody the caller may act for."`
 	Assistants assistantsCommand `cmd:"" help:"Read what others did on one's behalf."`
 }
 
