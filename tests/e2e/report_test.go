@@ -113,7 +113,8 @@ func TestRegistrationByREST(t *testing.T) {
 		parent := s.Citizen(citizen).For(audience).Session(t)
 		t.Run("AC-24 a parent over REST", func(t *testing.T) {
 			var got statements
-			resp := parent.Do(t, http.MethodPost, "/api/minlog/v1/citizen-lookups", object{"person": id("CPR", child)}, &got)
+			before := object{"person": id("CPR", child), "to": "2026-11-02T00:00:00Z"} // without the lookup itself
+			resp := parent.Do(t, http.MethodPost, "/api/minlog/v1/citizen-lookups", before, &got)
 			require.Equal(t, http.StatusOK, resp.StatusCode)
 			assert.Equal(t, "custody", got.View)
 			require.Len(t, got.Groups, 1)
