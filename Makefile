@@ -37,7 +37,7 @@ test: ## run all tests; what they could use and do not find is listed first
 	go run ./tests/realservers go test -vet=off -p 4 -timeout 8m $(PKG)
 
 race: ## run all tests but the load tests under the race detector
-	go run ./tests/realservers env CGO_ENABLED=1 CGO_CFLAGS=-O0 go test -vet=off -p 3 -race -short -timeout 15m $(PKG)
+	go run ./tests/realservers env CGO_ENABLED=1 CGO_CFLAGS=-O0 go test -vet=off -p 3 -race -short -timeout 25m $(PKG)
 
 lint: tools ## check format, vet and the lint rules
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi

@@ -305,6 +305,7 @@ func TestCopyKnowsEveryTable(t *testing.T) {
 }
 
 func TestCopyIntoWhatIsNotEmpty(t *testing.T) {
+	skipIfShort(t)
 	from := opened(t)
 	newFiller().fill(t, from, "security_grant", 1)
 	for name, target := range targets() {
@@ -328,6 +329,7 @@ func TestCopyIntoWhatIsNotEmpty(t *testing.T) {
 }
 
 func TestCopyWithoutLog(t *testing.T) {
+	skipIfShort(t)
 	from := filled(t, 100)
 	want := dump(t, from)
 	for _, table := range []string{"log_partition", "log_record", "minlog_offset"} {
@@ -347,6 +349,7 @@ func TestCopyWithoutLog(t *testing.T) {
 
 // A target that does not keep what it is given is found out.
 func TestCopyThatDiffers(t *testing.T) {
+	skipIfShort(t)
 	from := filled(t, 50)
 	broken := map[string]map[string]string{
 		"a byte of a text":   {"sqlite": "UPDATE security_grant SET note = note || ' ' WHERE id = new.id", "postgres": "new.note = new.note || ' '"},
@@ -403,6 +406,7 @@ func TestCopyWhatTheTargetCannotHold(t *testing.T) {
 }
 
 func TestCopyEndsHalfway(t *testing.T) {
+	skipIfShort(t)
 	from := filled(t, 2*reportRow+100)
 	want := dump(t, from)
 	errTest := errors.New("the seal broke")

@@ -15,10 +15,16 @@ import (
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
-// TestMain has properties drawn less often than rapid does by itself: each time takes a new database. RAPID_CHECKS and -rapid.checks say otherwise.
+// TestMain has properties drawn less often than rapid does by itself: each time takes a new database. RAPID_CHECKS says otherwise. Under the race
+// detector, where a database takes ten times as long, it is the goroutines that matter.
 func TestMain(m *testing.M) {
+	flag.Parse()
 	if os.Getenv("RAPID_CHECKS") == "" {
-		if err := flag.Set("rapid.checks", "25"); err != nil {
+		draws := "25"
+		if testing.Short() {
+			draws = "8"
+		}
+		if err := flag.Set("rapid.checks", draws); err != nil {
 			panic(err)
 		}
 	}
