@@ -279,15 +279,19 @@ func (w walker) next() json.Token {
 // skip goes past the next value.
 func (w walker) skip() { _ = w.Decode(w.skipped) }
 
-// past goes past the value that token begins.
+// past goes past the value that token begins, whose tokens it counts: [json.Decoder.Decode] reads no name of a member.
 func (w walker) past(token json.Token) {
-	if _, opens := token.(json.Delim); !opens {
-		return
+	for depth := 0; ; token = w.next() {
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return
+		}
 	}
-	for w.More() {
-		w.skip()
-	}
-	w.next()
 }
 
 // object calls member with the name of each member of the object that comes; member goes past its value. It goes past whatever else comes,
