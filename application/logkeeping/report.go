@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/opennsp/nsp/domain/audit"
@@ -17,7 +18,9 @@ import (
 // MaxReportDays is how many days a report is of at most.
 const MaxReportDays = 400
 
-var errReportDays = fault.Error{Kind: fault.Malformed, Code: fault.CodeSyntax, Text: "from and to: at most 400 days, from not after to"}
+var errReportDays = fault.Error{
+	Kind: fault.Malformed, Code: fault.CodeSyntax, Text: "from and to: at most " + strconv.Itoa(MaxReportDays) + " days, from not after to",
+}
 
 // Report counts registrations. It is safe for concurrent use.
 type Report struct {
