@@ -33,7 +33,7 @@ type Header uint8
 const (
 	Ignored Header = iota // it is checked and audited, and changes nothing
 	Optional
-	Required
+	Required // beside an ID card; with anything else it is optional
 )
 
 // Resend says what happens when a DGWS message comes again, with the same MessageID (DGWS 1.0.1, gensendelse), or a call of a session with the
@@ -124,12 +124,16 @@ func (p Policy) user(c identity.Caller, trusted bool) (identity.Caller, error) {
 	case p.HSUID == Ignored:
 		c.HSUID = nil
 		return c, nil
-	case p.HSUID == Required && c.HSUID == nil:
+	case p.needsHSUID(c) && c.HSUID == nil:
 		return identity.Caller{}, errNoHSUID
 	}
 	user, err := c.WithUser(trusted)
-	if err == nil && p.HSUID == Required && user.HSUID == nil {
+	if err == nil && p.needsHSUID(c) && user.HSUID == nil {
 		return identity.Caller{}, errWord
 	}
 	return user, err
+}
+
+func (p Policy) needsHSUID(c identity.Caller) bool {
+	return p.HSUID == Required && c.Credential.Scheme == identity.DGWS
 }

@@ -69,6 +69,11 @@ func TestPolicyOfHeader(t *testing.T) {
 	card := func(h *identity.HSUID) identity.Caller {
 		return identity.Caller{Kind: identity.Professional, CPR: doctor, Org: identity.Organisation{CVR: "99999902"}, Credential: dgws, HSUID: h}
 	}
+	token := func(h *identity.HSUID) identity.Caller {
+		c := card(h)
+		c.Credential.Scheme = identity.IDWS
+		return c
+	}
 	vouched := system(says("Citizen", citizen))
 	vouched.Kind, vouched.CPR, vouched.Vouched = identity.Citizen, citizen, true
 	citizens, users := []identity.Kind{identity.Citizen}, []identity.Kind{identity.System, identity.Professional, identity.Citizen}
@@ -94,6 +99,7 @@ func TestPolicyOfHeader(t *testing.T) {
 		{"no header where citizens alone may call", admitting.Optional, citizens, system(nil), trusted, 0, false, fault.CodeNotAuthorized},
 		{"SA-16 missing required HSUID", admitting.Required, citizens, system(nil), trusted, 0, false, fault.CodeMissingHeader},
 		{"SA-16 missing required HSUID of a user", admitting.Required, users, card(nil), none, 0, false, fault.CodeMissingHeader},
+		{"HS-2 a token needs none", admitting.Required, users, token(nil), none, identity.Professional, false, ""},
 		{"a kind that no header can help", admitting.Required, citizens, card(nil), none, 0, false, fault.CodeNotAuthorized},
 		{"a user type of others", admitting.Optional, citizens, system(says("robot", citizen)), trusted, 0, false, fault.CodeSyntax},
 		{"a user type of others that does not count", admitting.Optional, users, system(says("robot", citizen)), none, identity.System, false, ""},
@@ -105,7 +111,7 @@ func TestPolicyOfHeader(t *testing.T) {
 		{"a session that was vouched for, not taken", admitting.Ignored, citizens, vouched, trusted, 0, false, fault.CodeNotAuthorized},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: c.kinds, HSUID: c.use}
+			p := admitting.Policy{Schemes: []identity.Scheme{identity.DGWS, identity.IDWS}, Kinds: c.kinds, HSUID: c.use}
 			got, err := p.Admit(c.caller, c.holds)
 			assert.Equal(t, c.kind, got.Kind)
 			assert.Equal(t, c.used, got.HSUID != nil)

@@ -53,6 +53,19 @@ const (
 	ListImports             Context   = "ListImports"
 	ListExports             Context   = "ListExports"
 
+	Samtykke             Component = "Samtykke" // consent
+	ConsentGet           Context   = "ConsentRegistrationsGet"
+	ConsentAdd           Context   = "ConsentAdd"
+	ConsentModify        Context   = "ConsentModify"
+	ConsentRevoke        Context   = "ConsentRevoke"
+	ConsentVersions      Context   = "ConsentVersions"
+	ConsentForUserCheck  Context   = "ConsentForUserCheck"
+	ConsentForForeigners Context   = "ConsentForForeignersCheck"
+	ConsentForDataCheck  Context   = "ConsentForDataCheck"
+	ConsentExplain       Context   = "ConsentExplain"
+	ConsentOverrides     Context   = "ConsentOverrides"
+	ConsentRetention     Context   = "ConsentRetention" // a job
+
 	ListParked  Context = "ListParked" // outbox
 	RetryParked Context = "RetryParked"
 	DropParked  Context = "DropParked"
@@ -131,6 +144,23 @@ var (
 	RequestedCPR = Key{"requested-cpr", RPI}
 	File         = Key{"file", NPI}
 	Rows         = Key{"rows", NPI}
+)
+
+// Keys of consent. Registrations and answers tell what somebody does not want to be seen.
+var (
+	PatientID       = Key{"patient-id", RPI}
+	PatientIDSource = Key{"patient-id-source", RPI}
+	ActorRole       = Key{"actor-role", NPI}
+	ActorID         = Key{"actor-id", NPI}
+	ActorIDSource   = Key{"actor-id-source", NPI}
+	ResponsibleID   = Key{"responsible-id", NPI}
+	ActorOrg        = Key{"actor-organisation", NPI} // as claimed: scheme and code
+	ActorCountry    = Key{"actor-country", NPI}      // of a foreigner
+	ConsentID       = Key{"consent-id", SPI}
+	ConsentStatus   = Key{"consent-status", SPI}
+	ConsentAnswer   = Key{"answer", SPI}
+	ConsentOverride = Key{"override", SPI}
+	Items           = Key{"items", NPI} // how many
 )
 
 // Keys of the outbox.
