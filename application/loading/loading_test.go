@@ -3,6 +3,7 @@ package loading_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -276,4 +277,46 @@ func TestTrees(t *testing.T) {
 	assert.Equal(t, 1, trees.Current().Len())
 	assert.Contains(t, log.String(), "missing_parents=1")
 	assert.NotContains(t, log.String(), "999999")
+}
+
+// unitsOf is a register of organisations of its own, in another state each time it is set.
+type unitsOf struct {
+	state int64
+	units []org.Unit
+}
+
+func (u *unitsOf) set(units ...org.Unit) { u.state, u.units = u.state+1, units }
+
+func (u *unitsOf) Units(context.Context) ([]org.Unit, error) { return slices.Clone(u.units), nil }
+func (u *unitsOf) Loaded(context.Context) (int64, error)     { return u.state, nil }
+
+func TestTreesKeepTheLast(t *testing.T) {
+	many := make([]org.Unit, 10)
+	for i := range many {
+		many[i].SOR = fmt.Sprint(100000 + i)
+	}
+	for name, next := range map[string][]org.Unit{
+		"CT-50 a cycle":                   append(many[:9:9], org.Unit{SOR: "200000", Parent: "200001"}, org.Unit{SOR: "200001", Parent: "200000"}),
+		"CT-50 half of the units":         many[:5],
+		"CT-50 more than a tenth is gone": many[:8],
+		"CT-50 nothing is left":           nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &unitsOf{}
+			u.set(many...)
+			trees := &loading.Trees{Units: u, MaxLoss: 0.1, Log: slog.New(slog.DiscardHandler)}
+			require.NoError(t, trees.Refresh(t.Context()))
+			before := trees.Current()
+			u.set(next...)
+			for range 2 {
+				require.Error(t, trees.Refresh(t.Context()))
+				assert.Same(t, before, trees.Current())
+				assert.True(t, trees.Refused())
+			}
+			u.set(many[:9]...)
+			require.NoError(t, trees.Refresh(t.Context()))
+			assert.Equal(t, 9, trees.Current().Len())
+			assert.False(t, trees.Refused())
+		})
+	}
 }
