@@ -10,12 +10,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws"
+	"github.com/opennsp/nsp/adapters/auth/hsuid"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/federating"
+	"github.com/opennsp/nsp/domain/identity"
 )
 
 // Client calls a server as a sample of its test federation. It is safe for concurrent use.
@@ -24,6 +26,7 @@ type Client struct {
 	http  *http.Client
 	card  []byte
 	level int
+	user  *identity.HSUID
 }
 
 // Client gets an ID card for the sample, such as "epj" or "laege", from the server's token service.
@@ -69,11 +72,22 @@ func (c *Client) At(url string) *Client {
 	return &other
 }
 
+// For returns a client that says in an HSUID header who uses it.
+func (c *Client) For(user identity.HSUID) *Client {
+	other := *c
+	other.user = &user
+	return &other
+}
+
 // Message returns the DGWS message that carries body.
 func (c *Client) Message(messageID string, body []byte) []byte {
-	return dgws.Request{
+	r := dgws.Request{
 		Created: time.Now(), Card: c.card, SecurityLevel: c.level, MessageID: messageID, Body: func(w *xmlout.Writer) { w.Raw(body) },
-	}.Bytes()
+	}
+	if c.user != nil {
+		r.Headers = func(w *xmlout.Writer) { hsuid.Write(w, *c.user, r.Created) }
+	}
+	return r.Bytes()
 }
 
 // Register sends a RegistrationRequest and returns how many entries were added.

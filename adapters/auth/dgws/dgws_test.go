@@ -362,11 +362,13 @@ func (c *changing) Trust(context.Context) (*trust.Set, error) { return c.set, c.
 func TestRequest(t *testing.T) {
 	for _, soap12 := range []bool{false, true} {
 		r := dgws.Request{SOAP12: soap12, Created: clock, Card: federation().Sign(dgwstest.SystemCard(clock)), SecurityLevel: 3, FlowID: "f&1", MessageID: "<m>",
-			Body: func(w *xmlout.Writer) { w.Elem("x", "") }}
+			Headers: func(w *xmlout.Writer) { w.Elem("more", "1") },
+			Body:    func(w *xmlout.Writer) { w.Elem("x", "") }}
 		tree, err := xmltree.Parse(r.Bytes(), xmltree.DefaultLimits(1<<20))
 		require.NoError(t, err)
 		assert.Equal(t, soap12, tree.Space(tree.Root()) == "http://www.w3.org/2003/05/soap-envelope")
 		m := frame(tree)
+		assert.NotEqual(t, xmltree.None, tree.Child(m.Header, "", "more"))
 		assert.Equal(t, dgws.Linking{Namespace: dgws.NSMedcom, FlowID: "f&1", MessageID: "<m>"}, dgws.ReadLinking(tree, m.Header))
 		v := &dgws.Verifier{Trust: dgwstest.Trust(federation().Anchor), Now: func() time.Time { return clock }}
 		_, err = v.Verify(t.Context(), m, level3)

@@ -22,6 +22,7 @@ type Request struct {
 	SecurityLevel int       // 0 = left out
 	FlowID        string    // "" = left out
 	MessageID     string
+	Headers       func(w *xmlout.Writer) // writes further children of soap:Header, with the same prefixes; nil = none
 	Body          func(w *xmlout.Writer) // writes the one child of soap:Body; the prefixes soap, medcom, wsse and wsu are declared
 }
 
@@ -52,6 +53,9 @@ func (r Request) Bytes() []byte {
 	w.End()
 	w.Elem("medcom:RequireNonRepudiationReceipt", "no")
 	w.End()
+	if r.Headers != nil {
+		r.Headers(&w)
+	}
 	w.End()
 	w.Start("soap:Body")
 	r.Body(&w)
