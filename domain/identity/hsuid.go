@@ -32,7 +32,7 @@ func (c Caller) WithUser(trusted bool) (Caller, error) {
 	if h == nil {
 		return c, nil
 	}
-	kind, err := h.kind()
+	kind, err := h.Kind()
 	switch {
 	case c.Kind == System && !trusted:
 		c.HSUID = nil
@@ -48,8 +48,8 @@ func (c Caller) WithUser(trusted bool) (Caller, error) {
 	return c, nil
 }
 
-// kind is whom the header tells of, Unknown where it does not say.
-func (h *HSUID) kind() (Kind, error) {
+// Kind is whom the header tells of, Unknown where it does not say.
+func (h *HSUID) Kind() (Kind, error) {
 	switch strings.TrimPrefix(strings.ToLower(h.UserType), "nsi:") {
 	case "":
 		return Unknown, nil

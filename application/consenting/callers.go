@@ -1,0 +1,112 @@
+package consenting
+
+import (
+	"fmt"
+
+	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+)
+
+// codeMismatch: what the HSUID header says, the message or the credential says otherwise.
+const codeMismatch = "hsuid_mismatch"
+
+// What is wrong with who calls. The texts name no person.
+var (
+	ErrNotForCitizen   error = forbidden(fault.CodeNotAuthorized, "The caller may not act for this citizen")
+	ErrOtherCitizen    error = forbidden(codeMismatch, "HSUID and request name different citizens")
+	errNoUserType      error = invalidRequest("The HSUID header has no UserType")
+	errNoActing        error = invalidRequest("The HSUID header has no ActingUserCivilRegistrationNumber")
+	errNoSystem        error = invalidRequest("The HSUID header has no SystemName")
+	errUnavailable           = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "The service cannot answer now"}
+	errCitizenMissing  error = invalidRequest("citizenCPR is missing")
+	errIDMissing       error = invalidRequest("consentId is missing")
+	errNothing         error = invalidRequest("The request has no entry")
+	errSeveralCitizens error = invalidRequest("the request is about several citizens")
+	errTwice           error = invalidRequest("the registration is named twice")
+)
+
+func forbidden(code, text string) fault.Error {
+	return fault.Error{Kind: fault.Forbidden, Code: code, Text: text}
+}
+
+func invalidRequest(text string) fault.Error {
+	return fault.Error{Kind: fault.Malformed, Code: "invalid_request", Text: text}
+}
+
+// tooMany is that a request holds more than limit of something.
+func tooMany(limit int, what string) error {
+	return fault.Error{Kind: fault.TooLarge, Code: "too_many", Text: fmt.Sprintf("At most %d %s per request", limit, what)}
+}
+
+// unavailable is what the caller hears when something did not answer; the cause is for the log.
+func unavailable(action string, cause error) error {
+	return fmt.Errorf("%s: %w: %w", action, errUnavailable, cause)
+}
+
+// checkHSUID tells whether an HSUID header that counts says what it must (HS-4), of a professional of another country without number, and the
+// same as the credential. Without header nothing is wrong.
+func checkHSUID(c identity.Caller, foreign bool) error {
+	h := c.HSUID
+	if h == nil {
+		return nil
+	}
+	kind, err := h.Kind()
+	switch {
+	case err != nil:
+		return err
+	case kind == identity.Unknown:
+		return errNoUserType
+	case h.Acting.IsZero() && !foreign:
+		return errNoActing
+	case h.SystemName == "":
+		return errNoSystem
+	case kind != c.Kind, !h.Acting.IsZero() && !c.Is(h.Acting):
+		return ErrNotForCitizen
+	}
+	return nil
+}
+
+// checkCitizen tells whether the HSUID header, where it names a citizen, names the one that the message is about (HS-8).
+func checkCitizen(c identity.Caller, citizen cpr.Number) error {
+	if h := c.HSUID; h != nil && !h.Citizen.IsZero() && !citizen.IsZero() && h.Citizen != citizen {
+		return ErrOtherCitizen
+	}
+	return nil
+}
+
+// proof is the scheme by which the caller, or the one who opened its session, proved who it is.
+func proof(c identity.Caller) identity.Scheme {
+	if c.Credential.Scheme == identity.Session {
+		return c.Credential.Origin
+	}
+	return c.Credential.Scheme
+}
+
+// signed tells whether an ID card of level 4 or a token says who the professional is: no system's word.
+func signed(c identity.Caller) bool {
+	return c.Kind == identity.Professional && !c.Vouched && !c.CPR.IsZero() && (proof(c) == identity.IDWS || c.Credential.Level >= 4)
+}
+
+// vouched tells whether the word of a system with an ID card says who the caller is.
+func vouched(c identity.Caller) bool { return c.Vouched && proof(c) == identity.DGWS }
+
+// system is the name of the system that the caller uses, at most 200 characters.
+func system(c identity.Caller) string {
+	name := c.SystemName
+	if c.HSUID != nil && c.HSUID.SystemName != "" {
+		name = c.HSUID.SystemName
+	}
+	return cut(name, 200)
+}
+
+// cut returns the first n characters of s.
+func cut(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
