@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"cmp"
 	"errors"
 	"mime"
 	"net/http"
@@ -69,6 +70,10 @@ func (env *Envelope) readHeaders(space string) error {
 			if text, err := t.Text(n); err == nil {
 				env.Addressed = xsd.Collapse(text)
 			}
+		case t.Is(n, auth.NSAddressing, "Action") && env.intent == "":
+			if text, err := t.Text(n); err == nil {
+				env.intent = xsd.Collapse(text)
+			}
 		case t.Local(n) == "Framework" && (t.Space(n) == auth.NSLiberty || t.Space(n) == auth.NSLiberty06):
 			env.framework = t.Space(n)
 		case t.Is(n, auth.NSSecurity, "Security"):
@@ -112,7 +117,7 @@ func knownHeader(t *xmltree.Tree, n xmltree.Node) bool {
 }
 
 // operation finds the operation by the one element in the Body. SOAPAction, or the action of a SOAP 1.2 media type, is a hint: it may be
-// quoted, bare, empty, missing or unknown, but not name another operation.
+// quoted, bare, empty, missing or unknown, but not name another operation. wsa:Action likewise.
 func (rt *Router) operation(env *Envelope, r *http.Request) (*Operation, xmltree.Node, error) {
 	t := env.Tree
 	child := t.First(env.Body)
@@ -124,11 +129,11 @@ func (rt *Router) operation(env *Envelope, r *http.Request) (*Operation, xmltree
 		return nil, child, errOperation
 	}
 	op := &rt.service.Operations[i]
-	for _, action := range []string{r.Header.Get("SOAPAction"), mediaTypeAction(r)} {
-		if action = unquote(action); action == "" {
+	env.Action = cmp.Or(unquote(mediaTypeAction(r)), unquote(r.Header.Get("SOAPAction")))
+	for _, action := range []string{unquote(r.Header.Get("SOAPAction")), env.Action, env.intent} {
+		if action == "" {
 			continue
 		}
-		env.Action = action
 		if slices.Contains(op.Actions, action) {
 			continue
 		}

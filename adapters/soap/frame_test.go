@@ -124,6 +124,22 @@ func TestSOAPAction(t *testing.T) {
 	}
 }
 
+func TestAddressingAction(t *testing.T) {
+	for _, c := range []struct {
+		action string
+		ok     bool
+	}{{" OpenSession ", true}, {"urn:other#Thing", true}, {"", true}, {"ReadSession", false}} {
+		h := newHarness()
+		header := `<a:Action xmlns:a="http://www.w3.org/2005/08/addressing">` + c.action + "</a:Action></soap:Header>"
+		h.post(bytes.Replace(message(userCard()), []byte("</soap:Header>"), []byte(header), 1), "SOAPAction", "")
+		if c.ok {
+			h.answered(t)
+			continue
+		}
+		h.refusedWith(t, fault.CodeSyntax)
+	}
+}
+
 func TestOperationOfAnyNamespace(t *testing.T) {
 	send := func(name string, attributes ...string) *harness {
 		h := newHarness()

@@ -110,6 +110,7 @@ type Envelope struct {
 	CallID       string // 16 hex digits
 	HTTP         *http.Request
 
+	intent    string     // wsa:Action, "" if there is none
 	framework string     // namespace of the Liberty framework header, "" if there is none
 	admitted  *Operation // once the credential was verified
 }

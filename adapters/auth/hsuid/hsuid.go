@@ -114,7 +114,7 @@ func (r *reader) attribute(t *xmltree.Tree, n xmltree.Node) error {
 	}
 	if name == orgUsing {
 		format, _ := t.Attr(n, "", "NameFormat")
-		r.header.Org = identity.OrgID{Scheme: orgScheme(format), Code: text}
+		r.header.Org = identity.OrgID{Scheme: orgScheme(xsd.Collapse(format)), Code: text}
 		return nil
 	}
 	return r.set(name, text)

@@ -67,6 +67,9 @@ func TestRead(t *testing.T) {
 		{"old name of SOR", header(`nsi:OrgUsingID" NameFormat="nsi:sorcode`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Scheme: hsuid.SOR, Code: "1"}}},
 		{"old name of SKS", header(`nsi:OrgUsingID" NameFormat="nsi:skscode`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Scheme: hsuid.SKS, Code: "1"}}},
 		{"yder", header(`nsi:OrgUsingID" NameFormat="nsi:ynumber`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Scheme: hsuid.Yder, Code: "1"}}},
+		{"blanks around NameFormat", header(`nsi:OrgUsingID" NameFormat=" nsi:sor `, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Scheme: hsuid.SOR, Code: "1"}}},
+		{"NameFormat empty", header(`nsi:OrgUsingID" NameFormat="`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Code: "1"}}},
+		{"no IssueInstant, another Version", strings.NewReplacer(` IssueInstant="2018-10-24T12:57:29"`, "", `"2.0"`, `"9"`, " Portal ", " A portal ").Replace(header()), &identity.HSUID{Issuer: "A portal"}},
 		{"NameFormat missing", header(`nsi:OrgUsingID`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Code: "1"}}},
 		{"NameFormat unknown", header(`nsi:OrgUsingID" NameFormat="urn:x`, "1"), &identity.HSUID{Issuer: "Portal", Org: identity.OrgID{Code: "1"}}},
 	} {
