@@ -68,11 +68,7 @@ func (d DateTime) wall() time.Time {
 func ParseDateTime(s string) (DateTime, error) {
 	r := reader{rest: Collapse(s)}
 	var d DateTime
-	d.Year = r.number(4, 1, 9999)
-	r.expect('-')
-	d.Month = r.number(2, 1, 12)
-	r.expect('-')
-	d.Day = r.number(2, 1, 31)
+	r.date(&d)
 	r.expect('T')
 	d.Hour = r.number(2, 0, 24)
 	r.expect(':')
@@ -84,10 +80,6 @@ func ParseDateTime(s string) (DateTime, error) {
 	if r.bad || r.rest != "" || d.Hour == 24 && (d.Minute != 0 || d.Second != 0 || !zero) {
 		return DateTime{}, ErrLexical
 	}
-	// time.Date carries a day that the month does not have over to the next month.
-	if noon := time.Date(d.Year, time.Month(d.Month), d.Day, 12, 0, 0, 0, time.UTC); noon.Day() != d.Day {
-		return DateTime{}, ErrLexical
-	}
 	if d.Hour == 24 {
 		next := d.wall()
 		d.Year, d.Month, d.Day, d.Hour = next.Year(), int(next.Month()), next.Day(), 0
@@ -95,7 +87,19 @@ func ParseDateTime(s string) (DateTime, error) {
 	return d, nil
 }
 
-// reader takes a dateTime apart. After the first mismatch bad stays set.
+// ParseDate reads an xs:date as the midnight that it begins with: the date and the zone are as those of ParseDateTime.
+func ParseDate(s string) (DateTime, error) {
+	r := reader{rest: Collapse(s)}
+	var d DateTime
+	r.date(&d)
+	r.zone(&d)
+	if r.bad || r.rest != "" {
+		return DateTime{}, ErrLexical
+	}
+	return d, nil
+}
+
+// reader takes a dateTime or a date apart. After the first mismatch bad stays set.
 type reader struct {
 	rest string
 	bad  bool
@@ -116,6 +120,17 @@ func (r *reader) number(digits, least, most int) (n int) {
 	r.rest = r.rest[digits:]
 	r.bad = r.bad || n < least || n > most
 	return n
+}
+
+func (r *reader) date(d *DateTime) {
+	d.Year = r.number(4, 1, 9999)
+	r.expect('-')
+	d.Month = r.number(2, 1, 12)
+	r.expect('-')
+	d.Day = r.number(2, 1, 31)
+	// time.Date carries a day that the month does not have over to the next month.
+	noon := time.Date(d.Year, time.Month(d.Month), d.Day, 12, 0, 0, 0, time.UTC)
+	r.bad = r.bad || noon.Day() != d.Day
 }
 
 func (r *reader) expect(c byte) {
