@@ -27,7 +27,8 @@ const (
 	Yes
 )
 
-// Tree is the units by their numbers and who is inside whom. It is immutable and safe for concurrent use. The zero Tree is empty.
+// Tree is the units by their numbers and who is inside whom. It is immutable and safe for concurrent use. The zero Tree is empty, and so is a
+// nil one.
 type Tree struct {
 	units  []Unit
 	nodes  []node
@@ -45,9 +46,8 @@ type node struct {
 // Place is where a unit lies in one tree; the zero Place is that of a unit that could not be resolved. Places of different trees do not compare.
 type Place struct {
 	sor     string
-	in, out int32
-	known   bool
-	open    bool
+	in, out int32 // counted from 1; 0 where the unit is not known
+	settled bool  // known, and so is everything above it
 }
 
 // NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops.
@@ -67,7 +67,7 @@ func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 	}
 	below, tops := make([][]int32, len(units)), []int32(nil)
 	for i, u := range units {
-		parent, ok := t.bySOR[u.Parent]
+		parent, ok := t.find(u.Parent)
 		switch {
 		case ok:
 			t.nodes[i].parent = parent
@@ -120,11 +120,25 @@ func (t *Tree) place(below [][]int32, tops []int32) (placed int32, err error) {
 }
 
 // Len returns how many units there are.
-func (t *Tree) Len() int { return len(t.units) }
+func (t *Tree) Len() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.units)
+}
+
+// find returns where the unit with a SOR number stands.
+func (t *Tree) find(sor string) (i int32, ok bool) {
+	if t == nil || sor == "" {
+		return 0, false
+	}
+	i, ok = t.bySOR[sor]
+	return i, ok
+}
 
 // Unit returns the unit with a SOR number.
 func (t *Tree) Unit(sor string) (Unit, bool) {
-	i, ok := t.bySOR[sor]
+	i, ok := t.find(sor)
 	if !ok {
 		return Unit{}, false
 	}
@@ -140,6 +154,9 @@ func (t *Tree) Resolve(id ID, at time.Time) (sor string, ok bool) {
 	}
 	if id.Scheme == SOR {
 		return id.Code, true
+	}
+	if t == nil {
+		return "", false
 	}
 	for _, i := range t.byCode[id] {
 		if !t.units[i].Valid.Contains(at) {
@@ -159,7 +176,7 @@ func (t *Tree) Lineage(sor string) []string {
 		return nil
 	}
 	line := []string{sor}
-	for i, ok := t.bySOR[sor]; ok && t.nodes[i].parent >= 0; {
+	for i, ok := t.find(sor); ok && t.nodes[i].parent >= 0; {
 		i = t.nodes[i].parent
 		line = append(line, t.units[i].SOR)
 	}
@@ -168,12 +185,12 @@ func (t *Tree) Lineage(sor string) []string {
 
 // Place returns where a unit lies, for many questions about it. "" is a unit that could not be resolved.
 func (t *Tree) Place(sor string) Place {
-	i, ok := t.bySOR[sor]
+	i, ok := t.find(sor)
 	if !ok {
 		return Place{sor: sor}
 	}
 	n := t.nodes[i]
-	return Place{sor: sor, in: n.in, out: n.out, known: true, open: n.open}
+	return Place{sor: sor, in: n.in + 1, out: n.out + 1, settled: !n.open}
 }
 
 // Within tells whether the unit u is the unit a or, with subs, lies below it. Units that could not be resolved are "". Maybe: one of them could
@@ -182,19 +199,8 @@ func (t *Tree) Within(u, a string, subs bool) Answer { return t.Place(u).Within(
 
 // Within is that of Tree, for places of one tree.
 func (p Place) Within(a Place, subs bool) Answer {
-	switch {
-	case p.sor == "" || a.sor == "":
-		return Maybe
-	case p.sor == a.sor:
-		return Yes
-	case !subs:
-		return No
-	case p.known && a.known && a.in <= p.in && p.in < a.out:
-		return Yes
-	case !p.known || p.open:
-		return Maybe
-	}
-	return No
+	area := a.area(subs)
+	return area.Has(&p)
 }
 
 // normal returns the id as the tree has it: SHAK codes in upper case, yder numbers of six digits. ok is false for what cannot be one.

@@ -72,6 +72,9 @@ func TestWithin(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.want, tree.Within(c.u, c.a, c.subs))
 			assert.Equal(t, c.want, tree.Place(c.u).Within(tree.Place(c.a), c.subs))
+			line, area, place := tree.Line(c.u), tree.Area(c.a, c.subs), tree.Place(c.u)
+			assert.Equal(t, c.want, line.Within(c.a, c.subs))
+			assert.Equal(t, c.want, area.Has(&place))
 		})
 	}
 }
@@ -141,7 +144,18 @@ func TestLineage(t *testing.T) {
 }
 
 func TestEmptyTree(t *testing.T) {
-	var tree org.Tree
+	for name, tree := range map[string]*org.Tree{"zero": {}, "nil": nil} {
+		t.Run(name, func(t *testing.T) { testEmptyTree(t, tree) })
+	}
+}
+
+func testEmptyTree(t *testing.T, tree *org.Tree) {
+	t.Helper()
+	_, there := tree.Unit(section)
+	assert.False(t, there)
+	line := tree.Line(section)
+	assert.Equal(t, org.Yes, line.Within(section, true))
+	assert.Equal(t, org.Maybe, line.Within(hospital, true))
 	assert.Zero(t, tree.Len())
 	assert.Equal(t, org.Yes, tree.Within(section, section, true))
 	assert.Equal(t, org.Maybe, tree.Within(section, hospital, true))
@@ -247,7 +261,11 @@ func TestWithinAsTheModel(t *testing.T) {
 		for _, u := range names {
 			for _, a := range names {
 				for _, subs := range []bool{false, true} {
-					require.Equal(t, m.within(u, a, subs), tree.Within(u, a, subs), "Within(%q, %q, %v)", u, a, subs)
+					want := m.within(u, a, subs)
+					require.Equal(t, want, tree.Within(u, a, subs), "Within(%q, %q, %v)", u, a, subs)
+					line, area, place := tree.Line(u), tree.Area(a, subs), tree.Place(u)
+					require.Equal(t, want, line.Within(a, subs), "Line(%q).Within(%q, %v)", u, a, subs)
+					require.Equal(t, want, area.Has(&place), "Area(%q, %v).Has(%q)", a, subs, u)
 				}
 			}
 			if _, known := m[u]; known {
