@@ -52,7 +52,7 @@ type What struct {
 }
 
 // IsZero tells whether it is all data.
-func (w What) IsZero() bool { return w == What{} }
+func (w What) IsZero() bool { return w.Data.From.IsZero() && w.Data.To.IsZero() && w.Origin.SOR == "" }
 
 // Stamp says when and by whom something was done. The zero Stamp is never.
 type Stamp struct {
@@ -60,6 +60,17 @@ type Stamp struct {
 	System string // at most 200 characters
 	User   string // CPR number of the person who acted; at most 50 characters
 }
+
+// String tells when and by which system, so that the number does not reach a log by accident.
+func (s Stamp) String() string {
+	if s == (Stamp{}) {
+		return "never"
+	}
+	return s.At.UTC().Format(time.RFC3339Nano) + " by " + s.System
+}
+
+// GoString hides the number from %#v too.
+func (s Stamp) GoString() string { return "consent.Stamp{" + s.String() + "}" }
 
 // Registration is one version of what a citizen registered. Instants are UTC, whole milliseconds as the wire has them.
 type Registration struct {
@@ -176,3 +187,9 @@ type Override struct {
 	MessageID         string
 	Operation         string
 }
+
+// String tells the ID alone, so that no person reaches a log.
+func (o Override) String() string { return "override(" + o.ID + ")" }
+
+// GoString hides the persons from %#v too.
+func (o Override) GoString() string { return o.String() }

@@ -1,0 +1,94 @@
+package consent
+
+import (
+	"slices"
+	"time"
+
+	"github.com/opennsp/nsp/domain/org"
+)
+
+// CheckItems judges items as [Check] judges a citizen's data as a whole: an item is denied where a constraint that applies covers it and no
+// positive consent that applies does. It writes to dst, which is made longer where it is too short for the items, and returns dst[:len(items)]:
+// true is allowed. Its allocations do not grow with the items.
+//
+// A registration covers an item whose period and origin fit. Where the item does not tell its period or its origin, a constraint covers it by
+// precaution, and a positive consent does not.
+func CheckItems(dst []bool, regs []Registration, t *org.Tree, q Requester, at time.Time, items []Item) []bool {
+	dst = slices.Grow(dst[:0], len(items))[:len(items)]
+	rules := compile(regs, t, &q, at)
+	for i := range items {
+		dst[i] = rules.allows(t, &items[i])
+	}
+	return dst
+}
+
+// compiled is the applying registrations, made ready for many items.
+type compiled struct{ constraints, positives []rule }
+
+// rule is what data a registration is about.
+type rule struct {
+	data   span
+	bound  bool // to the origin
+	origin org.Area
+}
+
+func ruleOf(t *org.Tree, w *What) rule {
+	r := rule{data: spanOf(w.Data), bound: w.Origin.SOR != ""}
+	if r.bound {
+		r.origin = t.Area(w.Origin.SOR, w.Origin.SubUnits)
+	}
+	return r
+}
+
+func compile(regs []Registration, t *org.Tree, q *Requester, at time.Time) (c compiled) {
+	asked := newQuestion(t, q, at)
+	for i := range regs {
+		r := &regs[i]
+		switch {
+		case !asked.match(r).applies():
+		case r.Kind == Constraint:
+			c.constraints = append(c.constraints, ruleOf(t, &r.What))
+		default:
+			c.positives = append(c.positives, ruleOf(t, &r.What))
+		}
+	}
+	return c
+}
+
+func (c *compiled) allows(t *org.Tree, item *Item) bool {
+	piece := pieceOf(t, item)
+	for i := range c.constraints {
+		if c.constraints[i].blocks(&piece) {
+			return slices.ContainsFunc(c.positives, func(r rule) bool { return r.permits(&piece) })
+		}
+	}
+	return true
+}
+
+// piece is an item with its place in the tree. An instant lasts for one µs, and a period that tells nothing from the first instant to the last:
+// so it overlaps every period, and is contained in none but the one that is open at both ends.
+type piece struct {
+	data  span
+	place org.Place
+}
+
+func pieceOf(t *org.Tree, item *Item) piece {
+	p := piece{data: spanOf(item.Data), place: t.Place(item.Origin)}
+	switch {
+	case p.data.from > p.data.to:
+		p.data = spanOf(Item{}.Data)
+	case p.data.from == p.data.to:
+		p.data.to++
+	}
+	return p
+}
+
+// blocks tells whether a constraint covers the piece: their periods overlap, and the piece is, or may be, of the origin.
+func (r *rule) blocks(p *piece) bool {
+	return r.data.from < p.data.to && p.data.from < r.data.to && (!r.bound || r.origin.Has(&p.place) != org.No)
+}
+
+// permits tells whether a positive consent covers the piece: its period contains that of the piece, and the piece is of the origin.
+func (r *rule) permits(p *piece) bool {
+	return r.data.from <= p.data.from && p.data.to <= r.data.to && (!r.bound || r.origin.Has(&p.place) == org.Yes)
+}
