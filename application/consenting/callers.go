@@ -3,6 +3,7 @@ package consenting
 import (
 	"fmt"
 
+	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
@@ -19,8 +20,7 @@ var (
 	errNoActing        error = invalidRequest("The HSUID header has no ActingUserCivilRegistrationNumber")
 	errNoSystem        error = invalidRequest("The HSUID header has no SystemName")
 	errUnavailable           = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "The service cannot answer now"}
-	errCitizenMissing  error = invalidRequest("citizenCPR is missing")
-	errIDMissing       error = invalidRequest("consentId is missing")
+	errCitizenMissing  error = consent.ErrMissingCitizen
 	errNothing         error = invalidRequest("The request has no entry")
 	errSeveralCitizens error = invalidRequest("the request is about several citizens")
 	errTwice           error = invalidRequest("the registration is named twice")
