@@ -155,6 +155,9 @@ func schemeOf(codeSystem string) org.Scheme {
 	return ""
 }
 
+// codeInvalidRequest is that of a request which lacks something.
+const codeInvalidRequest = "invalid_request"
+
 // What a fault says of an element, after its name.
 const (
 	textMissing   = " is missing"
@@ -169,6 +172,9 @@ const (
 	textTime      = " is not a date or a date and time"
 	textTimeRange = " is before the year 1 or after the year 9999"
 	textType      = " is not Negative or Positive"
+
+	textCountry = " is not two capital letters"
+	textBeside  = " stands beside "
 
 	textDown = "The service cannot answer now"
 )
