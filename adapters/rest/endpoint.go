@@ -105,6 +105,7 @@ func (a *api) endpoints() []endpoint {
 	all = append(all, a.registerEndpoints(administrators)...)
 	all = append(all, a.ecprEndpoints()...)
 	all = append(all, a.minlogEndpoints()...)
+	all = append(all, a.consentEndpoints()...)
 	if a.Development == nil {
 		return all
 	}

@@ -39,8 +39,11 @@ func syntaxError(text string) fault.Error {
 
 // statusOf is the HTTP status of a fault.
 func statusOf(f fault.Error) int {
-	if f.Code == fault.CodeHTTPMethod {
+	switch f.Code {
+	case fault.CodeHTTPMethod:
 		return http.StatusMethodNotAllowed
+	case codePrecondition:
+		return http.StatusPreconditionRequired
 	}
 	switch f.Kind {
 	case fault.Malformed:

@@ -48,6 +48,7 @@ type Deps struct {
 	Consumption    *logkeeping.Consumption // nil where this server cannot tell of it
 	MinLog         *MinLog                 // nil where this server has no registrations and lookups of MinLog
 	ECPR           *ECPR                   // nil where this server has no registrations
+	Consent        *Consent                // nil where this server has no consent
 	Outbox         *relaying.Operating     // nil where this server has no outbox
 	Registers      *replicating.Operation  // nil where this server has no registers
 
@@ -107,6 +108,12 @@ func MountECPR(e *echo.Echo, d Deps) {
 func MountMinLog(e *echo.Echo, d Deps) {
 	a := newAPI(d)
 	a.mount(e, a.minlogEndpoints())
+}
+
+// MountConsent has e serve nothing of the API but consent, for a server that has it and not the API.
+func MountConsent(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.consentEndpoints())
 }
 
 func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }

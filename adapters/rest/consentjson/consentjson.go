@@ -213,12 +213,10 @@ func (c Case) Explain(now time.Time) (Explanation, error) {
 	if at.IsZero() {
 		at = now
 	}
-	q := consent.Requester{Acting: c.Question.Acting, Responsible: c.Question.Responsible, Foreign: c.Question.Foreign}
-	q.Org, _ = tree.Resolve(c.Question.Org, at)
 	items := make([]consent.Item, len(c.Items))
 	for i, item := range c.Items {
 		items[i].Data = item.Data
 		items[i].Origin, _ = tree.Resolve(item.Origin, at)
 	}
-	return ExplanationOf(consent.Explain(c.Registrations, tree, q, at, items), c.IDs), nil
+	return ExplanationOf(consent.Explain(c.Registrations, tree, c.Question.Requester(tree, at), at, items), c.IDs), nil
 }

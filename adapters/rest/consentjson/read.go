@@ -41,22 +41,22 @@ func ReadDraft(data []byte) (d Draft, err error) {
 	return d, err
 }
 
-// ReadCheck reads a check of a professional: {"requester", "override"}.
+// ReadCheck reads a check of a professional: {"requester", "override"}. What a requester lacks the use case tells.
 func ReadCheck(data []byte) (q Request, err error) {
-	err = read(data, []string{"requester"}, func(r *reader, name string) bool { return name != "items" && name != "at" && r.request(&q, name, 0) })
+	err = read(data, nil, func(r *reader, name string) bool { return name != "items" && name != "at" && r.request(&q, name, 0) })
 	return q, err
 }
 
 // ReadItemsCheck reads a check of items: {"requester", "override", "items"}. Of more than limit items it keeps one more than limit.
 func ReadItemsCheck(data []byte, limit int) (q Request, err error) {
-	err = read(data, []string{"requester", "items"}, func(r *reader, name string) bool { return name != "at" && r.request(&q, name, limit) })
+	err = read(data, []string{"items"}, func(r *reader, name string) bool { return name != "at" && r.request(&q, name, limit) })
 	return q, err
 }
 
 // ReadExplanation reads what is to be explained: {"requester", "at", "items"}, the last two if there are any. Of more than limit items it keeps
 // one more than limit.
 func ReadExplanation(data []byte, limit int) (q Request, err error) {
-	err = read(data, []string{"requester"}, func(r *reader, name string) bool { return name != "override" && r.request(&q, name, limit) })
+	err = read(data, nil, func(r *reader, name string) bool { return name != "override" && r.request(&q, name, limit) })
 	return q, err
 }
 
@@ -186,7 +186,7 @@ func (r *reader) requester(q *consenting.Question) bool {
 		case "organisation":
 			return r.unitID(&q.Org)
 		case "authorisationCode":
-			return r.authorisation(&q.AuthorisationCode)
+			return r.text(&q.AuthorisationCode, maxCode)
 		case "foreign":
 			q.Foreign = true
 			return r.foreigner(q)
@@ -212,16 +212,6 @@ func (r *reader) foreigner(q *consenting.Question) bool {
 		}
 		return false
 	})
-}
-
-// authorisation reads the code of an authorisation, in any case.
-func (r *reader) authorisation(code *string) bool {
-	r.text(code, 5)
-	*code = strings.ToUpper(*code)
-	if len(*code) != 5 || strings.ContainsFunc(*code, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) {
-		r.wrong("is not an authorisation code of 5 letters and digits")
-	}
-	return true
 }
 
 // unitID reads the code of a unit, which is of SOR where it does not say.
