@@ -155,6 +155,14 @@ func schemeOf(codeSystem string) org.Scheme {
 	return ""
 }
 
+// codeSystemOf is what schemeOf reads; of a Scheme that the contract does not have, it is one that is not known.
+func codeSystemOf(s org.Scheme) string {
+	if s == org.Yder {
+		return "YDER"
+	}
+	return string(s)
+}
+
 // codeInvalidRequest is that of a request which lacks something.
 const codeInvalidRequest = "invalid_request"
 
