@@ -166,26 +166,32 @@ var _ ports.Aliases = aliases{}
 
 func (s aliases) Of(ctx context.Context, n cpr.Number) (numbers []cpr.Number, linked []ecpr.Number, err error) {
 	err = s.db.read(ctx, func() error {
-		replaced := map[cpr.Number][]cpr.Number{} // both ways
-		s.db.citizens(func(c stamdata.Citizen) {
-			if !c.Current.IsZero() {
-				replaced[c.CPR] = append(replaced[c.CPR], c.Current)
-				replaced[c.Current] = append(replaced[c.Current], c.CPR)
-			}
-		})
-		numbers = []cpr.Number{n}
-		for i := 0; i < len(numbers); i++ {
-			for _, other := range replaced[numbers[i]] {
-				if !slices.Contains(numbers, other) {
-					numbers = append(numbers, other)
-				}
-			}
-		}
-		sortNumbers(numbers[1:])
+		numbers = s.db.numbersOf(n)
 		linked = s.linked(numbers)
 		return nil
 	})
 	return numbers, linked, err
+}
+
+// numbersOf returns a number and every other one that its person has or had, ordered; the lock is held.
+func (db *DB) numbersOf(n cpr.Number) []cpr.Number {
+	replaced := map[cpr.Number][]cpr.Number{} // both ways
+	db.citizens(func(c stamdata.Citizen) {
+		if !c.Current.IsZero() {
+			replaced[c.CPR] = append(replaced[c.CPR], c.Current)
+			replaced[c.Current] = append(replaced[c.Current], c.CPR)
+		}
+	})
+	numbers := []cpr.Number{n}
+	for i := 0; i < len(numbers); i++ {
+		for _, other := range replaced[numbers[i]] {
+			if !slices.Contains(numbers, other) {
+				numbers = append(numbers, other)
+			}
+		}
+	}
+	sortNumbers(numbers[1:])
+	return numbers
 }
 
 // linked returns the replacement numbers of registrations that have one of numbers as an active identifier; the lock is held.

@@ -125,6 +125,10 @@ func copiedTables() []copiedTable {
 		{name: "ecpr_role", key: "cvr, cpr, role"},
 		{name: "skrs_row", key: "view, modified_s, pid"},
 		{name: "ecpr_export", key: "name, number"},
+		{name: "consent_citizen", key: "citizen_cpr"},
+		{name: "consent_registration", key: "consent_id"},
+		{name: "consent_version", key: "consent_id, version"},
+		{name: "consent_override", key: "id"},
 	}
 }
 

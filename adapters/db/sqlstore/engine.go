@@ -16,6 +16,7 @@ type engine interface {
 	loadEngine
 	personEngine
 	namesEngine
+	consentEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.
