@@ -24,10 +24,11 @@ type ConsentStore interface {
 	// Versions returns all versions of a registration, oldest first; none if it is not the citizen's, or there is none.
 	Versions(ctx context.Context, citizen cpr.Number, id consent.ID) ([]consent.Registration, error)
 	// Update stores what edit makes of the latest versions (as All) of the citizen's registrations, with its notices: all or nothing, in the
-	// unit of work in ctx or in a transaction of its own. No other Update of the citizen, under any of her numbers, happens in between. edit may
-	// run more than once; if it fails, nothing changes and Update returns its error. A version that is there is never altered: Put holds
-	// registrations of version 1 with a new ID, and the next version of others. ErrIDTaken if a new ID is anybody's already, ErrConflict if
-	// others got in between too often.
+	// unit of work in ctx or in a transaction of its own. No other Update of the citizen, under any of her numbers, happens in between. edit owns
+	// what it is given and may run more than once; if it fails, nothing changes and Update returns its error. A version that is there is never
+	// altered, and a registration that was revoked stays as it is: Put holds registrations of version 1 with a new ID, under one of the citizen's
+	// numbers, and of active ones the next version, one each, with the number, kind and creation that they had. ErrConflict if it holds
+	// anything else, or if others got in between too often; ErrIDTaken if a new ID is anybody's already.
 	Update(ctx context.Context, citizen cpr.Number, edit func([]consent.Registration) (consent.Change, error)) error
 	// ExpireRevoked deletes at most n registrations that were revoked before an instant, with their versions, in the unit of work in ctx or in a
 	// transaction of its own; done=true tells that none is left.
@@ -47,7 +48,7 @@ type OverrideLog interface {
 	// MessageID and Operation is kept, it does nothing, and keeps no notice either.
 	Append(ctx context.Context, o consent.Override, notices ...notice.Notice) error
 	// ByCitizen returns at most n overrides of the citizen's registrations whose At is in p, newest first (by ID), of those whose ID is before
-	// the ID before ("" = the newest).
+	// the ID before ("" = all of them). The caller owns them.
 	ByCitizen(ctx context.Context, citizen cpr.Number, p validity.Period, before string, n int) ([]consent.Override, error)
 	// Expire deletes at most n overrides with At before an instant, in the unit of work in ctx or in a transaction of its own; done=true tells
 	// that none is left.
