@@ -175,5 +175,7 @@ func (v *Verification) notice(caller identity.Caller, q *Question, a *admitted, 
 	return told(id, id, e)
 }
 
-// clean returns the first n characters of s without what MinLog does not take.
-func clean(s string, n int) string { return cut(strings.ReplaceAll(s, "\x00", ""), n) }
+// clean returns the first n characters of s, without what MinLog does not take and without what surrounds the text.
+func clean(s string, n int) string {
+	return cut(strings.TrimSpace(strings.ReplaceAll(s, "\x00", "")), n)
+}

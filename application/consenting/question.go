@@ -2,7 +2,6 @@ package consenting
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/opennsp/nsp/domain/consent"
@@ -38,7 +37,7 @@ func (q *Question) Complete() error {
 	switch {
 	case q.Citizen.IsZero():
 		return consent.ErrMissingCitizen
-	case q.Foreign && (q.Country == "" || strings.TrimSpace(q.Identifier) == ""):
+	case q.Foreign && (q.Country == "" || clean(q.Identifier, maxPerson) == ""):
 		return errNoForeigner
 	case q.Foreign:
 		return nil

@@ -95,10 +95,12 @@ func (v *Verification) admit(ctx context.Context, where audit.Context, caller id
 	if err != nil {
 		return a, err
 	}
-	if a.requester, err = q.requester(caller, a.tree, a.at); err != nil {
-		return a, err
+	if by == theCitizen {
+		err = ownQuestion(caller, q)
+	} else {
+		a.requester, err = by.requester(caller, q, a.tree, a.at)
 	}
-	if err := by.mayAsk(a.requester, q); err != nil {
+	if err != nil {
 		return a, err
 	}
 	o := caller.Override || q.Override
@@ -148,7 +150,7 @@ const (
 )
 
 // verifier tells as what the caller may ask the question, if it may: which credential, and which grants of its organisation. What is asked for
-// whom is [verifier.mayAsk]'s.
+// whom is [verifier.requester]'s.
 func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *Question) (verifier, error) {
 	if err := checkHSUID(caller, q.Foreign); err != nil {
 		return nobody, err
@@ -222,18 +224,28 @@ func (v *Verification) granted(ctx context.Context, caller identity.Caller, name
 	return nil
 }
 
-// mayAsk tells whether the verifier may ask for the requester: a professional with an authorisation helps nobody, and one without helps somebody.
-// Then it tells what the question lacks.
-func (by verifier) mayAsk(r consent.Requester, q *Question) error {
-	switch {
-	case by == authorised && !r.Responsible.IsZero(), by == helper && r.Responsible.IsZero():
-		return ErrNotVerifier
-	case by != theCitizen:
-		return q.Complete()
-	case q.Citizen.IsZero():
+// ownQuestion tells what is wrong with a question of the citizen about herself. For whom she asks does not count.
+func ownQuestion(caller identity.Caller, q *Question) error {
+	if err := checkCitizen(caller, q.Citizen); err != nil {
+		return err
+	}
+	if q.Citizen.IsZero() {
 		return consent.ErrMissingCitizen
 	}
 	return nil
+}
+
+// requester returns for whom the verifier asks, if it may ask for him: a professional with an authorisation helps nobody, and one without helps
+// somebody.
+func (by verifier) requester(caller identity.Caller, q *Question, t *org.Tree, at time.Time) (consent.Requester, error) {
+	r, err := q.requester(caller, t, at)
+	switch {
+	case err != nil:
+		return r, err
+	case by == authorised && !r.Responsible.IsZero(), by == helper && r.Responsible.IsZero():
+		return r, ErrNotVerifier
+	}
+	return r, q.Complete()
 }
 
 // note has the audit log tell who asks about whom, as the message and its header say it, before anything is decided.
