@@ -27,12 +27,9 @@ import (
 // series is how many numbers there are of one date, century and sex.
 const series = 26 * 26 * 5
 
-// TestPC7EveryNumberOnce has 64 clients ask two processes on one database for more numbers than a series has. Every tenth call brings a
-// passport that another call brings too, so that it fails after it took its number.
-func TestPC7EveryNumberOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("3,000 calls: not under the race detector")
-	}
+// pair is two processes on one database, and how it is reached.
+func pair(t *testing.T) (servers [2]*process.Server, dsn string) {
+	t.Helper()
 	database, err := postgrestest.Start(t.Context(), postgrestest.Options{})
 	if errors.Is(err, postgrestest.ErrMissing) {
 		child.Missing(t, err.Error())
@@ -40,17 +37,25 @@ func TestPC7EveryNumberOnce(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(database.Stop)
 	dir := t.TempDir()
-	var servers []*process.Server
-	for i := range 2 {
-		own := filepath.Join(dir, fmt.Sprint("ecpr", i))
+	for i := range servers {
+		own := filepath.Join(dir, fmt.Sprint(i))
 		require.NoError(t, os.Mkdir(own, 0o700))
-		s, err := process.Run(t.Context(), nspd(t), process.Options{Dir: own, Federation: filepath.Join(dir, "federation"), Env: []string{
+		servers[i], err = process.Run(t.Context(), nspd(t), process.Options{Dir: own, Federation: filepath.Join(dir, "federation"), Env: []string{
 			"NSPD_STORE_DRIVER=postgres", "NSPD_STORE_DSN=" + database.DSN, "NSPD_LIMITS_QUEUE=30s",
 		}})
 		require.NoError(t, err)
-		t.Cleanup(s.Kill)
-		servers = append(servers, s)
+		t.Cleanup(servers[i].Kill)
 	}
+	return servers, database.DSN
+}
+
+// TestPC7EveryNumberOnce has 64 clients ask two processes on one database for more numbers than a series has. Every tenth call brings a
+// passport that another call brings too, so that it fails after it took its number.
+func TestPC7EveryNumberOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("3,000 calls: not under the race detector")
+	}
+	servers, dsn := pair(t)
 	client, err := servers[0].Client(t.Context(), "laege")
 	require.NoError(t, err)
 	clients := []*process.Client{client.At(servers[0].URL), client.At(servers[1].URL)}
@@ -96,7 +101,7 @@ func TestPC7EveryNumberOnce(t *testing.T) {
 		}
 	}
 	assert.Positive(t, full.Load(), "calls that found their series full")
-	db, err := sql.Open("pgx", database.DSN)
+	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
 	var spent, registered int
