@@ -113,6 +113,9 @@ type house struct {
 	cleaned  fakeCleanup
 	register portstest.FailingCPRRegister
 	appends  portstest.FailingMessageLog // of the message log of MinLog
+
+	consents  portstest.FailingConsents
+	overrides portstest.FailingOverrides
 }
 
 // start makes the API; change may change what it is made of.
@@ -178,6 +181,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Registers:   &replicating.Operation{Loader: h.db.Stamdata(), Runner: h.runner, State: h.db.ExportState(), Trail: trail},
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
 		MinLog:      h.minlog(log),
+		Consent:     h.consent(t),
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		ECPR: &rest.ECPR{
 			Registry: &issuing.Registry{
@@ -342,7 +346,7 @@ func (h *house) said(t *testing.T) []string {
 // persons are the numbers and names of the federation's persons, and the numbers of MinLog's.
 var persons = []string{
 	nancy, child, "0101010001", "0101010006", "0511804817", "Testborger", "Nancy", "Laege", "laege@",
-	citizen, littleOne, teen, professional, assistant, stranger, proxyHolder,
+	citizen, littleOne, teen, professional, assistant, stranger, proxyHolder, holder, other, doctor, helper,
 }
 
 // noSecrets searches the application log and the security events for persons and tokens, and every audit line for tokens.
