@@ -60,15 +60,15 @@ func (a *Administration) Get(ctx context.Context, caller identity.Caller, citize
 func (a *Administration) Add(ctx context.Context, caller identity.Caller, additions []Addition) ([]consent.Registration, error) {
 	steps := make([]step, len(additions))
 	for i, e := range additions {
-		steps[i] = step{citizen: e.Citizen, adds: true, next: func(all []consent.Registration, rules consent.Rules, by consent.Stamp) (consent.Registration, error) {
+		steps[i] = step{citizen: e.Citizen, adds: true, next: func(c current) (consent.Registration, error) {
 			id, err := a.DrawID()
 			if err != nil {
 				return consent.Registration{}, unavailable("draw id", err)
 			}
-			if slices.ContainsFunc(all, func(r consent.Registration) bool { return r.ID == id }) {
+			if slices.ContainsFunc(c.all, func(r consent.Registration) bool { return r.ID == id }) {
 				return consent.Registration{}, ports.ErrIDTaken
 			}
-			return rules.Add(all, e.Citizen, e.Kind, e.Draft, id, by)
+			return c.rules.Add(c.all, e.Citizen, e.Kind, e.Draft, id, c.by)
 		}}
 	}
 	return a.write(ctx, audit.ConsentAdd, caller, steps)
@@ -78,12 +78,12 @@ func (a *Administration) Add(ctx context.Context, caller identity.Caller, additi
 func (a *Administration) Modify(ctx context.Context, caller identity.Caller, modifications []Modification) ([]consent.Registration, error) {
 	steps := make([]step, len(modifications))
 	for i, e := range modifications {
-		steps[i] = step{citizen: e.Citizen, id: e.ID, next: func(all []consent.Registration, rules consent.Rules, by consent.Stamp) (consent.Registration, error) {
+		steps[i] = step{citizen: e.Citizen, id: e.ID, next: func(c current) (consent.Registration, error) {
 			stale := func(r consent.Registration) bool { return r.ID == e.ID && r.Version != e.Version }
-			if e.Version != 0 && slices.ContainsFunc(all, stale) {
+			if e.Version != 0 && slices.ContainsFunc(c.all, stale) {
 				return consent.Registration{}, ErrStale
 			}
-			return rules.Modify(all, e.ID, e.Kind, e.Draft, by)
+			return c.rules.Modify(c.all, e.ID, e.Kind, e.Draft, c.by)
 		}}
 	}
 	return a.write(ctx, audit.ConsentModify, caller, steps)
@@ -93,24 +93,31 @@ func (a *Administration) Modify(ctx context.Context, caller identity.Caller, mod
 func (a *Administration) Revoke(ctx context.Context, caller identity.Caller, revocations []Revocation) ([]consent.Registration, error) {
 	steps := make([]step, len(revocations))
 	for i, e := range revocations {
-		steps[i] = step{citizen: e.Citizen, id: e.ID, next: func(all []consent.Registration, _ consent.Rules, by consent.Stamp) (consent.Registration, error) {
-			return consent.Revoke(all, e.ID, by)
+		steps[i] = step{citizen: e.Citizen, id: e.ID, next: func(c current) (consent.Registration, error) {
+			return consent.Revoke(c.all, e.ID, c.by)
 		}}
 	}
 	return a.write(ctx, audit.ConsentRevoke, caller, steps)
 }
 
-// step is one entry of a call that changes registrations. next makes a version from the latest ones of the citizen, those of earlier entries
-// among them.
+// step is one entry of a call that changes registrations. next makes the version that it asks for.
 type step struct {
 	citizen cpr.Number
 	id      consent.ID
 	adds    bool // there is no id yet
-	next    func(all []consent.Registration, rules consent.Rules, by consent.Stamp) (consent.Registration, error)
+	next    func(current) (consent.Registration, error)
+}
+
+// current is what a step meets.
+type current struct {
+	all   []consent.Registration // latest versions of the citizen's, with what earlier entries added
+	rules consent.Rules
+	by    consent.Stamp
 }
 
 // write carries out the entries of a call, all or none.
-func (a *Administration) write(ctx context.Context, where audit.Context, caller identity.Caller, steps []step) (stored []consent.Registration, err error) {
+func (a *Administration) write(ctx context.Context, where audit.Context, caller identity.Caller, steps []step,
+) (stored []consent.Registration, err error) {
 	var citizen cpr.Number // of all entries
 	if len(steps) > 0 {
 		citizen = steps[0].citizen
@@ -125,7 +132,7 @@ func (a *Administration) write(ctx context.Context, where audit.Context, caller 
 	case len(steps) > a.MaxEntries:
 		return nil, tooMany(a.MaxEntries, "entries")
 	case citizen.IsZero():
-		return nil, consent.AtEntry(1, errCitizenMissing)
+		return nil, consent.AtEntry(1, consent.ErrMissingCitizen)
 	}
 	for range maxDraws {
 		stored, err = a.update(ctx, caller, citizen, steps)
@@ -154,17 +161,19 @@ func (a *Administration) update(ctx context.Context, caller identity.Caller, cit
 }
 
 // edit makes the change that the entries ask for of the latest versions of a citizen's registrations.
-func (a *Administration) edit(caller identity.Caller, citizen cpr.Number, steps []step, all []consent.Registration) (change consent.Change, err error) {
+func (a *Administration) edit(caller identity.Caller, citizen cpr.Number, steps []step, all []consent.Registration,
+) (change consent.Change, err error) {
 	now := a.Now().UTC().Truncate(time.Millisecond) // under the lock of the citizen, so that versions have the order of their times
 	tree := a.Trees.Current()
-	rules := consent.Rules{Tree: tree, MaxActive: a.MaxActive, PositiveYears: a.PositiveYears}
-	by := consent.Stamp{At: now, System: system(caller), User: caller.CPR.Digits()}
-	all = slices.Clip(all)
+	c := current{
+		all: slices.Clip(all), rules: consent.Rules{Tree: tree, MaxActive: a.MaxActive, PositiveYears: a.PositiveYears},
+		by: consent.Stamp{At: now, System: system(caller), User: caller.CPR.Digits()},
+	}
 	for i, s := range steps {
 		if err := s.check(citizen, steps[:i]); err != nil {
 			return consent.Change{}, consent.AtEntry(i+1, err)
 		}
-		r, err := s.next(all, rules, by)
+		r, err := s.next(c)
 		switch {
 		case errors.Is(err, ErrStale), errors.Is(err, ports.ErrIDTaken), errors.Is(err, errUnavailable): // no fault of the entry
 			return consent.Change{}, err
@@ -172,7 +181,7 @@ func (a *Administration) edit(caller identity.Caller, citizen cpr.Number, steps 
 			return consent.Change{}, consent.AtEntry(i+1, err)
 		}
 		if s.adds {
-			all = append(all, r)
+			c.all = append(c.all, r)
 		}
 		change.Put = append(change.Put, r)
 		change.Notices = append(change.Notices, told(a.NewID(), r.ID.String(), entry(tree, caller, citizen, activity(r), now)))
@@ -184,7 +193,7 @@ func (a *Administration) edit(caller identity.Caller, citizen cpr.Number, steps 
 func (s *step) check(citizen cpr.Number, before []step) error {
 	switch {
 	case s.citizen.IsZero():
-		return errCitizenMissing
+		return consent.ErrMissingCitizen
 	case s.citizen != citizen:
 		return errSeveralCitizens
 	case s.adds:
@@ -218,7 +227,10 @@ func (a *Administration) admit(ctx context.Context, c identity.Caller, citizen c
 	case identity.Unknown, identity.System, identity.Operator:
 		return ErrNotForCitizen
 	}
-	return checkCitizen(c, citizen)
+	if err := checkCitizen(c, citizen); err != nil {
+		return err
+	}
+	return checkOrganisation(c, a.Trees.Current(), a.Now())
 }
 
 // self tells whether the caller is the citizen, by her own token or by the word of a portal.
@@ -246,7 +258,7 @@ func (a *Administration) reader(ctx context.Context, c identity.Caller, citizen 
 		return err
 	}
 	if citizen.IsZero() {
-		return errCitizenMissing
+		return consent.ErrMissingCitizen
 	}
 	return nil
 }

@@ -85,8 +85,8 @@ func withHeader(userType string, acting cpr.Number) func(*identity.Caller) {
 	return func(c *identity.Caller) { c.HSUID = header(userType, acting) }
 }
 
-// TestMatrix asks for every operation of every kind of caller.
-func TestMatrix(t *testing.T) {
+// TestWhoMayAdminister asks for every operation of every kind of caller.
+func TestWhoMayAdminister(t *testing.T) {
 	const refused, level, lacks, mismatch = "not_authorized", "security_level_failed", "invalid_request", "hsuid_mismatch"
 	said := func(edit func(*identity.HSUID)) func(*identity.Caller) {
 		return func(c *identity.Caller) { edit(c.HSUID) }
@@ -115,7 +115,9 @@ func TestMatrix(t *testing.T) {
 		{"AU-3 with power of attorney", edited(token(citizenB), onBehalf(citizenC, relation.Proxy)), none, refused},
 		{"AU-3 a parent", edited(token(citizenB), onBehalf(citizenC, relation.Custody)), none, refused},
 		{"AU-3 the citizen, on behalf of another", edited(token(citizenC), onBehalf(citizenB, relation.Custody)), none, refused},
-		{"AU-3 a portal for a parent", edited(portal(granted, citizenB), said(func(h *identity.HSUID) { h.Citizen, h.Relation = citizenC, "nsi:parent" })), none, refused},
+		{"AU-3 a portal for a parent", edited(portal(granted, citizenB), said(func(h *identity.HSUID) {
+			h.Citizen, h.Relation = citizenC, "nsi:parent"
+		})), none, refused},
 		{"AU-4 staff", staff(), everything, ""},
 		{"AU-4 staff by session", opened(staff()), everything, ""},
 		{"AU-4 staff by token", edited(staff(), func(c *identity.Caller) {
@@ -130,7 +132,9 @@ func TestMatrix(t *testing.T) {
 		{"AU-4 a system's word about staff", edited(dds(granted, staffS), func(c *identity.Caller) { c.NationalRole = "SpaerAdminR8" }), none, refused},
 		{"CT-31 staff whose header is of another", edited(staff(), said(func(h *identity.HSUID) { h.Acting = helperH })), none, refused},
 		{"CT-29 a doctor", doctor(doctorD), none, refused},
-		{"CT-29 a doctor who claims another responsible", edited(doctor(doctorD), said(func(h *identity.HSUID) { h.Responsible = helperH })), none, refused},
+		{"CT-29 a doctor who claims another responsible", edited(doctor(doctorD), said(func(h *identity.HSUID) {
+			h.Responsible = helperH
+		})), none, refused},
 		{"AU-6 a helper", card(helperH, nil), none, refused},
 		{"AU-7 a system for a doctor", dds(granted, doctorD), none, refused},
 		{"AU-8 a system", system(granted, nil), none, refused},
@@ -143,6 +147,9 @@ func TestMatrix(t *testing.T) {
 		{"HS-8 a header about the citizen", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.Citizen = citizenC })), everything, ""},
 		{"HS-8 a header about another citizen", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.Citizen = citizenB })), none, mismatch},
 		{"HS-8 staff whose header is about another citizen", edited(staff(), said(func(h *identity.HSUID) { h.Citizen = citizenB })), none, mismatch},
+		{"HS-8 staff whose card is of the same unit", edited(staff(), cardOf("medcom:sor", hospital)), everything, ""},
+		{"HS-8 staff whose card is of no known unit", edited(staff(), cardOf("medcom:skscode", "9998")), everything, ""},
+		{"HS-8 staff whose card is of another unit", edited(staff(), cardOf("medcom:skscode", wardSHAK)), none, mismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) { asked(t, newHouse(t), c.caller, c.may, c.code) })
 	}
@@ -175,6 +182,10 @@ func TestMatrix(t *testing.T) {
 	})
 }
 
+func cardOf(scheme, code string) func(*identity.Caller) {
+	return func(c *identity.Caller) { c.Org.IDs = []identity.OrgID{{Scheme: scheme, Code: code}} }
+}
+
 func onBehalf(of cpr.Number, kind relation.Kind) func(*identity.Caller) {
 	return func(c *identity.Caller) { c.OnBehalfOf = &identity.Principal{CPR: of, Kind: kind} }
 }
@@ -203,8 +214,8 @@ func asked(t *testing.T, h *house, caller identity.Caller, may, code string) {
 	}
 }
 
-// TestGrantsDown: who may is not known, so nobody may; the citizen herself needs no grant.
-func TestGrantsDown(t *testing.T) {
+// TestAdministrationWithGrantsDown: who may is not known, so nobody may; the citizen herself needs no grant.
+func TestAdministrationWithGrantsDown(t *testing.T) {
 	h := newHouse(t)
 	blocked := h.add(t, citizenC, consent.Constraint, always())
 	h.grantsErr = errSecret
@@ -236,6 +247,12 @@ func TestNoCitizen(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
+// adding has a caller add registrations.
+func (h *house) adding(t testing.TB, c identity.Caller, entries ...consenting.Addition) ([]consent.Registration, error) {
+	t.Helper()
+	return h.Add(t.Context(), c, entries)
+}
+
 func addition(citizen cpr.Number, kind consent.Kind, edit func(*consent.Draft)) consenting.Addition {
 	a := consenting.Addition{Citizen: citizen, Kind: kind, Draft: always()}
 	if edit != nil {
@@ -253,14 +270,16 @@ func TestAdd(t *testing.T) {
 		text string // of the fault
 		code string
 	}{
-		{"CT-20 a positive consent without end", consent.Positive, func(d *consent.Draft) { d.Valid.To = time.Time{} }, consent.ErrNoEnd.Text, "invalid_validity"},
+		{"CT-20 a positive consent without end", consent.Positive,
+			func(d *consent.Draft) { d.Valid.To = time.Time{} }, consent.ErrNoEnd.Text, "invalid_validity"},
 		{"CT-20 an end that is not after the beginning", consent.Positive,
 			func(d *consent.Draft) { d.Valid = validity.Period{From: tomorrow, To: tomorrow} }, consent.ErrEnd.Text, "invalid_validity"},
 		{"CT-20 an end in the past", consent.Constraint,
 			func(d *consent.Draft) { d.Valid = validity.Period{From: fixedNow.AddDate(-1, 0, 0), To: fixedNow} }, consent.ErrPast.Text, "invalid_validity"},
 		{"CT-20 an organisation that is not known", consent.Constraint,
 			func(d *consent.Draft) { d.What.Origin.SOR = "999099000016000" }, consent.ErrWhatOrg.Text, "unknown_organization"},
-		{"CT-21 a constraint without beginning", consent.Constraint, func(d *consent.Draft) { d.Valid.From = time.Time{} }, consent.ErrMissingFrom.Text, "invalid_request"},
+		{"CT-21 a constraint without beginning", consent.Constraint,
+			func(d *consent.Draft) { d.Valid.From = time.Time{} }, consent.ErrMissingFrom.Text, "invalid_request"},
 		{"CT-22 two targets", consent.Constraint,
 			func(d *consent.Draft) { d.Who = consent.Who{Person: doctorD, Org: consent.Organisation{SOR: ward}} }, consent.ErrTargets.Text, "invalid_who"},
 		{"CT-22 sub-units of nothing", consent.Constraint,
@@ -268,7 +287,7 @@ func TestAdd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t)
-			_, err := h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, consent.Constraint, nil), addition(citizenC, c.kind, c.edit)})
+			_, err := h.adding(t, token(citizenC), addition(citizenC, consent.Constraint, nil), addition(citizenC, c.kind, c.edit))
 			f, _ := fault.Of(err)
 			assert.Equal(t, [2]string{c.code, "Entry 2: " + c.text}, [2]string{f.Code, f.Text})
 			assert.Empty(t, h.kept(t, citizenC))
@@ -317,10 +336,10 @@ func TestAdd(t *testing.T) {
 
 	t.Run("CT-25 two citizens", func(t *testing.T) {
 		h := newHouse(t)
-		_, err := h.Add(t.Context(), staff(), []consenting.Addition{addition(citizenC, 0, nil), addition(citizenB, 0, nil)})
+		_, err := h.adding(t, staff(), addition(citizenC, 0, nil), addition(citizenB, 0, nil))
 		refusedAs(t, err, fault.Malformed, "invalid_request")
 		require.ErrorContains(t, err, "Entry 2: ")
-		refusedAs(t, second(h.Add(t.Context(), staff(), []consenting.Addition{addition(citizenC, 0, nil), {Draft: always()}})), fault.Malformed, "invalid_request")
+		refusedAs(t, second(h.adding(t, staff(), addition(citizenC, 0, nil), consenting.Addition{Draft: always()})), fault.Malformed, "invalid_request")
 		assert.Empty(t, h.kept(t, citizenC))
 		assert.Empty(t, h.kept(t, citizenB))
 	})
@@ -329,13 +348,13 @@ func TestAdd(t *testing.T) {
 		h := newHouse(t)
 		h.MaxActive = 3
 		first := h.add(t, citizenC, consent.Constraint, always())
-		_, err := h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil), addition(citizenC, 0, nil), addition(citizenC, 0, nil)})
+		_, err := h.adding(t, token(citizenC), addition(citizenC, 0, nil), addition(citizenC, 0, nil), addition(citizenC, 0, nil))
 		refusedAs(t, err, fault.Invalid, "too_many")
 		require.ErrorContains(t, err, "Entry 3: ")
 		assert.Len(t, h.kept(t, citizenC), 1)
-		_, err = h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil), addition(citizenC, 0, nil)})
+		_, err = h.adding(t, token(citizenC), addition(citizenC, 0, nil), addition(citizenC, 0, nil))
 		require.NoError(t, err)
-		refusedAs(t, second(h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil)})), fault.Invalid, "too_many")
+		refusedAs(t, second(h.adding(t, token(citizenC), addition(citizenC, 0, nil))), fault.Invalid, "too_many")
 		_, err = h.Revoke(t.Context(), token(citizenC), []consenting.Revocation{{Citizen: citizenC, ID: first.ID}})
 		require.NoError(t, err)
 		h.add(t, citizenC, consent.Positive, always())
@@ -471,27 +490,28 @@ func TestIDs(t *testing.T) {
 	h.told(t)
 
 	h.draws = []consent.ID{others.ID, taken.ID, consent.MaxID, consent.MaxID, consent.MaxID, consent.MaxID - 1}
-	stored, err := h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil), addition(citizenC, 0, nil)})
+	stored, err := h.adding(t, token(citizenC), addition(citizenC, 0, nil), addition(citizenC, 0, nil))
 	require.NoError(t, err)
-	assert.Equal(t, []consent.ID{consent.MaxID, consent.MaxID - 1}, []consent.ID{stored[0].ID, stored[1].ID}, "the first three drawings met ids that are taken")
+	assert.Equal(t, []consent.ID{consent.MaxID, consent.MaxID - 1}, []consent.ID{stored[0].ID, stored[1].ID}, "three drawings met taken ids")
 	assert.Len(t, h.told(t), 2)
 
 	for range 20 {
 		h.draws = append(h.draws, others.ID)
 	}
-	_, err = h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil)})
+	_, err = h.adding(t, token(citizenC), addition(citizenC, 0, nil))
 	refusedAs(t, err, fault.Unavailable, fault.CodeProcessing)
 	assert.Len(t, h.draws, 15)
 	assert.Len(t, h.kept(t, citizenC), 3)
 	assert.Empty(t, h.told(t))
 
 	h.DrawID = func() (consent.ID, error) { return 0, errSecret }
-	_, err = h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil)})
+	_, err = h.adding(t, token(citizenC), addition(citizenC, 0, nil))
 	down(t, err)
 }
 
-// TestStoreDown fails each of what an operation writes and reads in turn: the caller hears that there is no answer, and nothing is half done.
-func TestStoreDown(t *testing.T) {
+// TestAdministrationWithStoresDown fails each of what an operation writes and reads in turn: the caller hears that there is no answer, and
+// nothing is half done.
+func TestAdministrationWithStoresDown(t *testing.T) {
 	for op, do := range operations {
 		t.Run("CT-40 "+string(op), func(t *testing.T) {
 			for _, cause := range []error{errSecret, fault.Error{Kind: fault.NotFound, Code: "x", Text: "y"}} {
@@ -524,7 +544,7 @@ func TestStoreDown(t *testing.T) {
 	t.Run("UC-11 others got in between too often", func(t *testing.T) {
 		h := newHouse(t)
 		h.store.OnUpdate.FailFrom(1, ports.ErrConflict)
-		_, err := h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil)})
+		_, err := h.adding(t, token(citizenC), addition(citizenC, 0, nil))
 		refusedAs(t, err, fault.Conflict, "conflict")
 	})
 }
@@ -543,7 +563,7 @@ func TestAllOrNothing(t *testing.T) {
 	assert.Empty(t, h.told(t))
 }
 
-func TestAtOnce(t *testing.T) {
+func TestChangesAtOnce(t *testing.T) {
 	const many = 20
 	atOnce := func(do func(i int) error) (errs []error) {
 		errs = make([]error, many)
@@ -557,7 +577,7 @@ func TestAtOnce(t *testing.T) {
 	t.Run("CT-42 20 parallel adds", func(t *testing.T) {
 		h := newHouse(t)
 		for _, err := range atOnce(func(int) error {
-			return second(h.Add(t.Context(), token(citizenC), []consenting.Addition{addition(citizenC, 0, nil)}))
+			return second(h.adding(t, token(citizenC), addition(citizenC, 0, nil)))
 		}) {
 			require.NoError(t, err)
 		}
@@ -584,13 +604,14 @@ func TestAtOnce(t *testing.T) {
 	})
 }
 
-func TestAudit(t *testing.T) {
+func TestAdministrationIsAudited(t *testing.T) {
+	const patient = "patient-id=0101010101 patient-id-source=CPR"
 	h := newHouse(t)
 	first := h.add(t, citizenC, consent.Constraint, always())
-	assert.Equal(t, []string{"Samtykke/ConsentAdd patient-id=0101010101 patient-id-source=CPR actor-role=Borger actor-id=0101010101 actor-id-source=CPR " +
+	assert.Equal(t, []string{"Samtykke/ConsentAdd " + patient + " actor-role=Borger actor-id=0101010101 actor-id-source=CPR " +
 		"System=sundhed.dk consent-id.0=" + first.ID.String() + " consent-status.0=in_force"}, h.said())
 
-	staffs := "patient-id=0101010101 patient-id-source=CPR actor-role=SpaerAdminR8 actor-id=0101010005 actor-id-source=CPR System=Test Portal"
+	staffs := patient + " actor-role=SpaerAdminR8 actor-id=0101010005 actor-id-source=CPR System=Test Portal"
 	_, err := h.Get(t.Context(), staff(), citizenC)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Samtykke/ConsentRegistrationsGet " + staffs + " items=1"}, h.said())
@@ -609,7 +630,7 @@ func TestAudit(t *testing.T) {
 
 	_, err = h.Revoke(t.Context(), doctor(doctorD), []consenting.Revocation{{Citizen: citizenC, ID: first.ID}})
 	require.Error(t, err)
-	assert.Equal(t, []string{"Samtykke/ConsentRevoke patient-id=0101010101 patient-id-source=CPR actor-role=7170 actor-id=0202020202 actor-id-source=CPR " +
+	assert.Equal(t, []string{"Samtykke/ConsentRevoke " + patient + " actor-role=7170 actor-id=0202020202 actor-id-source=CPR " +
 		"System=Test Portal consent-id.0=" + first.ID.String() + " items=1"}, h.said())
 	_, err = h.Get(t.Context(), dds(granted, doctorD), citizenC)
 	require.Error(t, err)
@@ -675,7 +696,8 @@ func TestExplain(t *testing.T) {
 		h.MaxItems = 1
 		refusedAs(t, second(h.Explain(t.Context(), token(citizenC), question(citizenC), time.Time{}, items)), fault.TooLarge, "too_many")
 		h.MaxItems = 0
-		refusedAs(t, second(h.Explain(t.Context(), token(citizenC), question(citizenC), time.Time{}, make([]consenting.Item, 10_001))), fault.TooLarge, "too_many")
+		_, err := h.Explain(t.Context(), token(citizenC), question(citizenC), time.Time{}, make([]consenting.Item, 10_001))
+		refusedAs(t, err, fault.TooLarge, "too_many")
 	})
 }
 

@@ -2,11 +2,13 @@ package consenting
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/org"
 )
 
 // codeMismatch: what the HSUID header says, the message or the credential says otherwise.
@@ -20,7 +22,6 @@ var (
 	errNoActing        error = invalidRequest("The HSUID header has no ActingUserCivilRegistrationNumber")
 	errNoSystem        error = invalidRequest("The HSUID header has no SystemName")
 	errUnavailable           = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "The service cannot answer now"}
-	errCitizenMissing  error = consent.ErrMissingCitizen
 	errNothing         error = invalidRequest("The request has no entry")
 	errSeveralCitizens error = invalidRequest("the request is about several citizens")
 	errTwice           error = invalidRequest("the registration is named twice")
@@ -73,6 +74,16 @@ func checkCitizen(c identity.Caller, citizen cpr.Number) error {
 		return ErrOtherCitizen
 	}
 	return nil
+}
+
+// checkOrganisation tells whether the HSUID header names the unit that a user's credential names, where both name one that is known (HS-8).
+func checkOrganisation(c identity.Caller, t *org.Tree, at time.Time) error {
+	if c.HSUID == nil {
+		return nil
+	}
+	sor, _ := t.Resolve(c.HSUID.Org.Unit(), at)
+	_, err := agreed(sor, c, t, at)
+	return err
 }
 
 // proof is the scheme by which the caller, or the one who opened its session, proved who it is.

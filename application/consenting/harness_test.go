@@ -143,16 +143,15 @@ func (h *house) said() (lines []string) {
 }
 
 // told takes what MinLog is told out of the outbox, in the order of each key.
-func (h *house) told(t testing.TB) (all []notice.Notice) {
-	t.Helper()
+func (h *house) told(t require.TestingT) (all []notice.Notice) {
 	for {
-		due, err := h.db.Outbox().Next(t.Context(), notice.MinLog, h.clock().Add(time.Hour), 100)
+		due, err := h.db.Outbox().Next(context.Background(), notice.MinLog, h.clock().Add(time.Hour), 100)
 		require.NoError(t, err)
 		if len(due) == 0 {
 			return all
 		}
 		for _, n := range due {
-			require.NoError(t, h.db.Outbox().Done(t.Context(), n.ID, h.clock()))
+			require.NoError(t, h.db.Outbox().Done(context.Background(), n.ID, h.clock()))
 		}
 		all = append(all, due...)
 	}
