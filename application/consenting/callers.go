@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/identity"
