@@ -9,16 +9,13 @@ import (
 )
 
 // State returns the state of the registration at an instant.
-func (r *Registration) State(now time.Time) State { return r.state(micros(now)) }
-
-func (r *Registration) state(at int64) State {
-	valid := spanOf(r.Valid)
-	switch {
+func (r *Registration) State(now time.Time) State {
+	switch valid := &r.Valid; {
 	case !r.Active:
 		return Revoked
-	case at < valid.from:
+	case now.Before(valid.From) && !valid.From.IsZero():
 		return Future
-	case at >= valid.to:
+	case !now.Before(valid.To) && !valid.To.IsZero():
 		return Expired
 	}
 	return InForce
@@ -66,16 +63,16 @@ func (f *tally) answer() Answer {
 type question struct {
 	*Requester
 	line org.Line
-	at   int64
+	at   time.Time
 }
 
 func newQuestion(t *org.Tree, q *Requester, at time.Time) question {
-	return question{Requester: q, line: t.Line(q.Org), at: micros(at)}
+	return question{Requester: q, line: t.Line(q.Org), at: at}
 }
 
 // match tells why the registration applies, or not. It is never AppliesToSomeData: what data the registration is about is not looked at.
 func (q *question) match(r *Registration) Reason {
-	switch r.state(q.at) {
+	switch r.State(q.at) {
 	case Revoked:
 		return ReasonRevoked
 	case Future:

@@ -23,22 +23,25 @@ func Explain(regs []Registration, t *org.Tree, q Requester, at time.Time, items 
 		e.Registrations[i] = Explained{ID: r.ID, Version: r.Version, Kind: r.Kind.normal(), Applies: reason.applies(), Reason: reason}
 	}
 	e.Answer = found.answer()
+	areas := t.Areas()
+	rules := make([]rule, len(regs))
+	for i := range regs {
+		rules[i] = ruleOf(&areas, &regs[i].What)
+	}
 	for i := range items {
-		e.Items[i] = explainItem(regs, e.Registrations, t, &items[i])
+		e.Items[i] = explainItem(e.Registrations, rules, pieceOf(&areas, &items[i]))
 	}
 	return e
 }
 
-func explainItem(regs []Registration, explained []Explained, t *org.Tree, item *Item) (e ExplainedItem) {
-	piece := pieceOf(t, item)
+func explainItem(regs []Explained, rules []rule, p piece) (e ExplainedItem) {
 	for i := range regs {
-		covering := ruleOf(t, &regs[i].What)
-		switch {
-		case !explained[i].Applies:
-		case regs[i].Kind == Constraint && covering.blocks(&piece):
-			e.Constraints = append(e.Constraints, regs[i].ID)
-		case regs[i].Kind != Constraint && covering.permits(&piece):
-			e.Positives = append(e.Positives, regs[i].ID)
+		switch r := &regs[i]; {
+		case !r.Applies:
+		case r.Kind == Constraint && rules[i].blocks(p):
+			e.Constraints = append(e.Constraints, r.ID)
+		case r.Kind == Positive && rules[i].permits(p):
+			e.Positives = append(e.Positives, r.ID)
 		}
 	}
 	e.Allowed = len(e.Constraints) == 0 || len(e.Positives) > 0

@@ -15,54 +15,69 @@ import (
 // precaution, and a positive consent does not.
 func CheckItems(dst []bool, regs []Registration, t *org.Tree, q Requester, at time.Time, items []Item) []bool {
 	dst = slices.Grow(dst[:0], len(items))[:len(items)]
-	rules := compile(regs, t, &q, at)
+	c := compile(regs, t, &q, at)
 	for i := range items {
-		dst[i] = rules.allows(t, &items[i])
+		p := pieceOf(&c.areas, &items[i])
+		dst[i] = !c.blocks(p) || c.permits(p)
 	}
 	return dst
 }
 
 // compiled is the applying registrations, made ready for many items.
-type compiled struct{ constraints, positives []rule }
+type compiled struct {
+	areas                  org.Areas
+	constraints, positives []rule
+}
 
 // rule is what data a registration is about.
 type rule struct {
 	data   span
-	bound  bool // to the origin
 	origin org.Area
 }
 
-func ruleOf(t *org.Tree, w *What) rule {
-	r := rule{data: spanOf(w.Data), bound: w.Origin.SOR != ""}
-	if r.bound {
-		r.origin = t.Area(w.Origin.SOR, w.Origin.SubUnits)
+func ruleOf(areas *org.Areas, w *What) rule {
+	r := rule{data: spanOf(w.Data), origin: org.Everywhere()}
+	if w.Origin.SOR != "" {
+		r.origin = areas.Of(w.Origin.SOR, w.Origin.SubUnits)
 	}
 	return r
 }
 
-func compile(regs []Registration, t *org.Tree, q *Requester, at time.Time) (c compiled) {
-	asked := newQuestion(t, q, at)
+func compile(regs []Registration, t *org.Tree, q *Requester, at time.Time) compiled {
+	asked, areas := newQuestion(t, q, at), t.Areas()
+	rules := make([]rule, len(regs)) // constraints from the front, positives from the back
+	low, high := 0, len(rules)
 	for i := range regs {
 		r := &regs[i]
 		switch {
 		case !asked.match(r).applies():
 		case r.Kind == Constraint:
-			c.constraints = append(c.constraints, ruleOf(t, &r.What))
+			rules[low] = ruleOf(&areas, &r.What)
+			low++
 		default:
-			c.positives = append(c.positives, ruleOf(t, &r.What))
+			high--
+			rules[high] = ruleOf(&areas, &r.What)
 		}
 	}
-	return c
+	return compiled{areas: areas, constraints: rules[:low], positives: rules[high:]}
 }
 
-func (c *compiled) allows(t *org.Tree, item *Item) bool {
-	piece := pieceOf(t, item)
+func (c *compiled) blocks(p piece) bool {
 	for i := range c.constraints {
-		if c.constraints[i].blocks(&piece) {
-			return slices.ContainsFunc(c.positives, func(r rule) bool { return r.permits(&piece) })
+		if c.constraints[i].blocks(p) {
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+func (c *compiled) permits(p piece) bool {
+	for i := range c.positives {
+		if c.positives[i].permits(p) {
+			return true
+		}
+	}
+	return false
 }
 
 // piece is an item with its place in the tree. An instant lasts for one µs, and a period that tells nothing from the first instant to the last:
@@ -72,8 +87,8 @@ type piece struct {
 	place org.Place
 }
 
-func pieceOf(t *org.Tree, item *Item) piece {
-	p := piece{data: spanOf(item.Data), place: t.Place(item.Origin)}
+func pieceOf(areas *org.Areas, item *Item) piece {
+	p := piece{data: spanOf(item.Data), place: areas.Place(item.Origin)}
 	switch {
 	case p.data.from > p.data.to:
 		p.data = spanOf(Item{}.Data)
@@ -84,11 +99,11 @@ func pieceOf(t *org.Tree, item *Item) piece {
 }
 
 // blocks tells whether a constraint covers the piece: their periods overlap, and the piece is, or may be, of the origin.
-func (r *rule) blocks(p *piece) bool {
-	return r.data.from < p.data.to && p.data.from < r.data.to && (!r.bound || r.origin.Has(&p.place) != org.No)
+func (r *rule) blocks(p piece) bool {
+	return r.data.from < p.data.to && p.data.from < r.data.to && r.origin.Has(p.place) != org.No
 }
 
 // permits tells whether a positive consent covers the piece: its period contains that of the piece, and the piece is of the origin.
-func (r *rule) permits(p *piece) bool {
-	return r.data.from <= p.data.from && p.data.to <= r.data.to && (!r.bound || r.origin.Has(&p.place) == org.Yes)
+func (r *rule) permits(p piece) bool {
+	return r.data.from <= p.data.from && p.data.to <= r.data.to && r.origin.Has(p.place) == org.Yes
 }

@@ -15,7 +15,7 @@ func TestUnit(t *testing.T) {
 		"nsi:skskode": org.SHAK, "nsi:skscode": org.SHAK, "medcom:skscode": org.SHAK, "medcom:shak": org.SHAK,
 		"nsi:ynumber": org.Yder, "medcom:ynumber": org.Yder, "medcom:ydernumber": org.Yder, "medcom:ydernummer": org.Yder,
 		"medcom:cvrnumber": org.CVR, "medcom:pnumber": org.PNR, "medcom:locationnumber": org.EAN,
-		"": "", "sor": "", "NSI:SOR": "", "nsi:sor ": "", "medcom:other": "", "nsi:cvr": "", "1.2.208.176.1.2": "",
+		"": "", "sor": "", "NSI:SOR": "", "nsi:sor-": "", "medcom:other": "", "nsi:cvr": "", "1.2.208.176.1.2": "",
 	} {
 		t.Run(scheme, func(t *testing.T) {
 			assert.Equal(t, org.ID{Code: "999001", Scheme: want}, identity.OrgID{Scheme: scheme, Code: "999001"}.Unit())

@@ -1,43 +1,98 @@
 package org
 
-// Area is a unit, alone or with those below it, for the question which of many places lie in it. Areas and places of different trees do not
-// compare.
-type Area struct {
-	sor     string
-	in, end int32 // the places in it; none where the unit is not known
-	subs    bool
+import (
+	"math"
+	"slices"
+)
+
+// Areas make areas of one tree, for the question which of many places lie in which of them. They are for one goroutine at a time.
+type Areas struct {
+	tree  *Tree
+	alien []string // units of areas that the tree does not know
 }
 
-// Area returns the area of a unit. "" is a unit that could not be resolved.
-func (t *Tree) Area(sor string, subs bool) Area { return t.Place(sor).area(subs) }
+// Area is a unit, alone or with those below it: the places from in to end, and those of which that may be so.
+type Area struct {
+	in, end int32
+	doubt   doubts
+}
 
-func (p Place) area(subs bool) Area {
-	a := Area{sor: p.sor, in: p.in, end: p.out, subs: subs}
-	if !subs && p.in > 0 {
-		a.end = p.in + 1
+// Place is where a unit lies.
+type Place struct {
+	in    int32 // in the walk of the tree; below 0 are units that it does not know
+	doubt doubts
+}
+
+// doubts are what is not known. A place may lie in an area where they share one.
+type doubts uint8
+
+const (
+	whichArea  doubts = 1 << iota // the unit of the area could not be resolved; of every place
+	whichUnit                     // the unit of the place could not be resolved; of every area
+	whatsAbove                    // the place is not known, or a unit above it is missing; of areas with what lies below
+)
+
+// nowhere is where a unit lies that neither the tree nor an area knows.
+const nowhere = math.MinInt32
+
+// Areas returns areas of the tree, none yet.
+func (t *Tree) Areas() Areas { return Areas{tree: t} }
+
+// Everywhere is an area that has every place.
+func Everywhere() Area { return Area{in: nowhere, end: math.MaxInt32} }
+
+// Of returns the area of a unit, which is "" where it could not be resolved.
+func (s *Areas) Of(sor string, subs bool) Area {
+	if sor == "" {
+		return Area{doubt: whichArea}
 	}
+	a := Area{doubt: whichUnit}
+	if subs {
+		a.doubt |= whatsAbove
+	}
+	if i, ok := s.tree.find(sor); ok {
+		n := &s.tree.nodes[i]
+		a.in, a.end = n.in, n.in+1
+		if subs {
+			a.end = n.out
+		}
+		return a
+	}
+	i := slices.Index(s.alien, sor)
+	if i < 0 {
+		i = len(s.alien)
+		s.alien = append(s.alien, sor)
+	}
+	a.in, a.end = alien(i), alien(i)+1
 	return a
 }
 
-// Has answers as [Tree.Within] does for the place and the unit of the area. It does not allocate.
-func (a *Area) Has(p *Place) Answer {
+func alien(i int) int32 { return int32(-1 - i) } // fewer than 2^31
+
+// Place returns the place of a unit, which is "" where it could not be resolved, for the areas made so far. It does not allocate.
+func (s *Areas) Place(sor string) Place {
+	if sor == "" {
+		return Place{in: nowhere, doubt: whichArea | whichUnit | whatsAbove}
+	}
+	if i, ok := s.tree.find(sor); ok {
+		n := &s.tree.nodes[i]
+		if n.open {
+			return Place{in: n.in, doubt: whichArea | whatsAbove}
+		}
+		return Place{in: n.in, doubt: whichArea}
+	}
+	if i := slices.Index(s.alien, sor); i >= 0 {
+		return Place{in: alien(i), doubt: whichArea | whatsAbove}
+	}
+	return Place{in: nowhere, doubt: whichArea | whatsAbove}
+}
+
+// Has answers as [Tree.Within] does for the unit of the place and that of the area. It does not allocate.
+func (a Area) Has(p Place) Answer {
 	if a.in <= p.in && p.in < a.end {
 		return Yes
 	}
-	if p.settled && a.sor != "" {
-		return No
-	}
-	return a.unsettled(p)
-}
-
-// unsettled is Has for a place that is not in the tree as a whole.
-func (a *Area) unsettled(p *Place) Answer {
-	switch {
-	case p.sor == "" || a.sor == "":
-		return Maybe
-	case p.sor == a.sor:
-		return Yes
-	case a.subs:
+	if a.doubt&p.doubt != 0 {
 		return Maybe
 	}
 	return No
@@ -79,7 +134,7 @@ func (l *Line) Within(a string, subs bool) Answer {
 		return No
 	}
 	for i := 1; i < l.n; i++ {
-		if l.units[i] == a {
+		if u := l.units[i]; u[len(u)-1] == a[len(a)-1] && u == a { // the check digit tells most apart
 			return Yes
 		}
 	}

@@ -43,13 +43,6 @@ type node struct {
 	open    bool  // a unit above it is missing
 }
 
-// Place is where a unit lies in one tree; the zero Place is that of a unit that could not be resolved. Places of different trees do not compare.
-type Place struct {
-	sor     string
-	in, out int32 // counted from 1; 0 where the unit is not known
-	settled bool  // known, and so is everything above it
-}
-
 // NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops.
 // The error is ErrCycle, ErrDepth or ErrDuplicate.
 func NewTree(units []Unit) (t *Tree, missing []string, err error) {
@@ -183,24 +176,11 @@ func (t *Tree) Lineage(sor string) []string {
 	return line
 }
 
-// Place returns where a unit lies, for many questions about it. "" is a unit that could not be resolved.
-func (t *Tree) Place(sor string) Place {
-	i, ok := t.find(sor)
-	if !ok {
-		return Place{sor: sor}
-	}
-	n := t.nodes[i]
-	return Place{sor: sor, in: n.in + 1, out: n.out + 1, settled: !n.open}
-}
-
 // Within tells whether the unit u is the unit a or, with subs, lies below it. Units that could not be resolved are "". Maybe: one of them could
 // not; or, with subs, u is not known, or a unit above u is missing. It does not allocate.
-func (t *Tree) Within(u, a string, subs bool) Answer { return t.Place(u).Within(t.Place(a), subs) }
-
-// Within is that of Tree, for places of one tree.
-func (p Place) Within(a Place, subs bool) Answer {
-	area := a.area(subs)
-	return area.Has(&p)
+func (t *Tree) Within(u, a string, subs bool) Answer {
+	line := t.Line(u)
+	return line.Within(a, subs)
 }
 
 // normal returns the id as the tree has it: SHAK codes in upper case, yder numbers of six digits. ok is false for what cannot be one.

@@ -71,10 +71,9 @@ func TestWithin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.want, tree.Within(c.u, c.a, c.subs))
-			assert.Equal(t, c.want, tree.Place(c.u).Within(tree.Place(c.a), c.subs))
-			line, area, place := tree.Line(c.u), tree.Area(c.a, c.subs), tree.Place(c.u)
-			assert.Equal(t, c.want, line.Within(c.a, c.subs))
-			assert.Equal(t, c.want, area.Has(&place))
+			areas := tree.Areas()
+			area := areas.Of(c.a, c.subs)
+			assert.Equal(t, c.want, area.Has(areas.Place(c.u)))
 		})
 	}
 }
@@ -258,16 +257,22 @@ func TestWithinAsTheModel(t *testing.T) {
 		for _, u := range all {
 			names = append(names, u.SOR)
 		}
+		areas := tree.Areas()
+		made := map[[2]any]org.Area{}
+		for _, a := range names {
+			made[[2]any{a, false}], made[[2]any{a, true}] = areas.Of(a, false), areas.Of(a, true)
+		}
 		for _, u := range names {
+			line, place := tree.Line(u), areas.Place(u)
 			for _, a := range names {
 				for _, subs := range []bool{false, true} {
 					want := m.within(u, a, subs)
-					require.Equal(t, want, tree.Within(u, a, subs), "Within(%q, %q, %v)", u, a, subs)
-					line, area, place := tree.Line(u), tree.Area(a, subs), tree.Place(u)
-					require.Equal(t, want, line.Within(a, subs), "Line(%q).Within(%q, %v)", u, a, subs)
-					require.Equal(t, want, area.Has(&place), "Area(%q, %v).Has(%q)", a, subs, u)
+					if in, has := line.Within(a, subs), made[[2]any{a, subs}].Has(place); in != want || has != want {
+						t.Fatalf("Within(%q, %q, %v) = %v, its area %v, want %v", u, a, subs, in, has, want)
+					}
 				}
 			}
+			require.Equal(t, org.Yes, org.Everywhere().Has(place))
 			if _, known := m[u]; known {
 				line := tree.Lineage(u)
 				require.Equal(t, u, line[0])
@@ -295,10 +300,11 @@ func TestAnswersWithoutAllocation(t *testing.T) {
 	all := large(100_000)
 	tree := newTree(t, all)
 	bottom, top := all[len(all)-1].SOR, all[0].SOR
-	place, above := tree.Place(bottom), tree.Place(top)
+	areas := tree.Areas()
+	nation := areas.Of(top, true)
 	code := org.ID{Code: all[77_777].SHAK, Scheme: org.SHAK}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if tree.Within(bottom, top, true) != org.Yes || tree.Within(top, bottom, true) != org.No || place.Within(above, true) != org.Yes {
+		if tree.Within(bottom, top, true) != org.Yes || tree.Within(top, bottom, true) != org.No || nation.Has(areas.Place(bottom)) != org.Yes {
 			t.Fatal("wrong")
 		}
 		if _, ok := tree.Resolve(code, now); !ok {
@@ -318,15 +324,22 @@ func BenchmarkNewTree(b *testing.B) {
 func BenchmarkWithin(b *testing.B) {
 	all := large(150_000)
 	tree := newTree(b, all)
-	u, a := tree.Place(all[len(all)-1].SOR), tree.Place(all[1].SOR)
+	areas, line := tree.Areas(), tree.Line(all[len(all)-1].SOR)
+	area := areas.Of(all[1].SOR, true)
+	place := areas.Place(all[len(all)-1].SOR)
 	b.Run("units", func(b *testing.B) {
 		for b.Loop() {
 			tree.Within(all[len(all)-1].SOR, all[1].SOR, true)
 		}
 	})
+	b.Run("line", func(b *testing.B) {
+		for b.Loop() {
+			line.Within(all[1].SOR, true)
+		}
+	})
 	b.Run("places", func(b *testing.B) {
 		for b.Loop() {
-			u.Within(a, true)
+			area.Has(place)
 		}
 	})
 }
