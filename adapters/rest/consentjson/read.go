@@ -277,7 +277,7 @@ func (r *reader) registration() consent.Registration {
 }
 
 func (r *reader) id(id *consent.ID) bool {
-	s, _ := r.token().(string)
+	s := r.string()
 	var err error
 	if *id, err = consent.ParseID(s); err != nil {
 		r.wrong("is not a number of 15 digits")
