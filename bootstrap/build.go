@@ -160,6 +160,12 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapRegister != nil {
 		db.register = s.opt.WrapRegister(db.register)
 	}
+	if s.opt.WrapConsents != nil {
+		db.consents = s.opt.WrapConsents(db.consents)
+	}
+	if s.opt.WrapOverrides != nil {
+		db.overrides = s.opt.WrapOverrides(db.overrides)
+	}
 	if s.opt.WrapReplies != nil {
 		db.replies = s.opt.WrapReplies(db.replies)
 	}
@@ -185,6 +191,7 @@ func (s *server) buildServices() error {
 		return &ResourceError{err}
 	}
 	mounts = append(mounts, s.personServices(profile)...)
+	mounts = append(mounts, s.consentServices(profile)...)
 	if s.cfg.runsAny(RoleConsole) {
 		mounts = append(mounts, sessions)
 	}
@@ -209,7 +216,7 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata) {
+	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata, RoleConsent) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
@@ -233,6 +240,9 @@ func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
 		}
 		if s.cfg.runsAny(RoleECPR) {
 			rest.MountECPR(e, api)
+		}
+		if s.cfg.runsAny(RoleConsent) {
+			rest.MountConsent(e, api)
 		}
 	}
 	if s.cfg.runsAny(RoleECPR) {
@@ -265,8 +275,14 @@ func (s *server) newHealth() *telemetry.Health {
 		}
 	}
 	alarms = append(alarms, s.runner.Alarms)
+	if s.outbox != nil {
+		alarms = append(alarms, s.outbox.Alarms)
+	}
 	if s.registry != nil {
-		alarms = append(alarms, s.outbox.Alarms, s.space.alarms)
+		alarms = append(alarms, s.space.alarms)
+	}
+	if s.cfg.runsAny(RoleConsent) && s.cfg.Consent.Org.Source == OrgStamdata {
+		checks, alarms = append(checks, s.organisations()), append(alarms, s.organisationAlarms)
 	}
 	return &telemetry.Health{
 		Checks: append(checks, telemetry.Check{Name: "Audit log", Failure: "not writable", Probe: s.audit.Ready}),

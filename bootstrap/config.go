@@ -21,6 +21,7 @@ import (
 	"github.com/opennsp/nsp/adapters/auth/allowlist"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/application/issuing"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
@@ -46,11 +47,12 @@ const (
 	RoleConsole            = "console" // the JSON API and the service of its sessions
 	RoleECPR               = "ecpr"
 	RoleStamdata           = "stamdata" // registers: look-up, copies, import
+	RoleConsent            = "consent"
 )
 
 // roles lists every role.
 func roles() []string {
-	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata}
+	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata, RoleConsent}
 }
 
 // Values of messagelog.driver.
@@ -66,6 +68,12 @@ const (
 
 	CheckLocal = "local" // in the CPR register of the store
 	CheckSCES  = "sces"  // by Det Gode CPR Opslag of another server
+)
+
+// Values of consent.org.source.
+const (
+	OrgStamdata = "stamdata" // the register of organisations of the store
+	OrgNone     = "none"     // no place of treatment is known
 )
 
 // What a listener asks of the certificates of clients, by tls.client_auth.
@@ -300,6 +308,19 @@ type Config struct {
 			Timeout time.Duration
 		}
 	}
+	Consent struct {
+		AdminRoles []string
+		Admin      struct{ Professionals bool }
+		Limits     struct{ Entries, Active, Items, PositiveYears int }
+		Override   struct{ VerifyAuthorisation, Foreign bool }
+		MinLog     string // what verification tells MinLog
+		Aliases    bool
+		Org        struct {
+			Source string
+			MaxAge time.Duration
+		}
+		Retention struct{ RevokedYears, OverrideYears int }
+	}
 	SCES struct{ CountyCode string }
 	SKRS struct {
 		MaxRecords int
@@ -373,6 +394,10 @@ func DefaultConfig() Config {
 	c.ECPR.Notify.Topic, c.ECPR.Notify.IDType = ecprws.DefaultNamespace+":PersonIdentifierModification", "urn:oid:"+ecpr.XECPROID
 	c.ECPR.Export.Interval, c.ECPR.Export.Mode = time.Hour, ExportEmbedded
 	c.ECPR.CPRCheck.Mode, c.ECPR.CPRCheck.Timeout = CheckLocal, 5*time.Second
+	c.Consent.AdminRoles = []string{"SpaerAdminR8"}
+	c.Consent.Limits.Entries, c.Consent.Limits.Active, c.Consent.Limits.Items, c.Consent.Limits.PositiveYears = 100, 1000, 10_000, 10
+	c.Consent.Override.VerifyAuthorisation, c.Consent.MinLog, c.Consent.Aliases = true, string(consenting.LogOverride), true
+	c.Consent.Org.Source, c.Consent.Org.MaxAge, c.Consent.Retention.OverrideYears = OrgStamdata, 336*time.Hour, 5
 	c.SCES.CountyCode = "0000"
 	c.SKRS.MaxRecords, c.SKRS.ECPR2.Validity = 2000, true
 	c.Stamdata.Interval, c.Stamdata.MaxCloseShare = 5*time.Minute, 0.10
@@ -513,8 +538,11 @@ func (c *Config) usesStore() bool {
 	return c.MessageLog.Driver != onKafka || !slices.Equal(c.Roles, []string{RoleMinLogRegistration})
 }
 
-// logsItself tells whether this process puts what it does itself into the message log: lookups on behalf of others.
-func (c *Config) logsItself() bool { return c.runsAny(RoleMinLogLookup) && c.MinLog.Remote.URL == "" }
+// logsItself tells whether this process puts what it does itself into the message log: lookups on behalf of others, what is done
+// with consent.
+func (c *Config) logsItself() bool {
+	return c.runsAny(RoleMinLogLookup, RoleConsent) && c.MinLog.Remote.URL == ""
+}
 
 // loopback tells whether every address can be reached from this machine alone.
 func (c *Config) loopback() bool {
@@ -585,7 +613,7 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 	wrong(c.runsAny(RoleMinLogRegistration) != c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
 		"where the message log is embedded in a store of this process, minlog-registration and minlog-consumer go together")
 	wrong(c.logsItself() && !c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
-		"where the message log is embedded in a store of this process, minlog-lookup and minlog-consumer go together")
+		"where the message log is embedded in a store of this process, minlog-lookup and consent go together with minlog-consumer, or need minlog.remote")
 	c.validateAccess(wrong)
 	wrong(!slices.Contains(c.MinLog.Consumer.Topics, c.MinLog.Topic) && c.runsAny(RoleMinLogConsumer), "minlog.consumer.topics",
 		"lacks minlog.topic, %s", c.MinLog.Topic)
@@ -609,7 +637,7 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 func (c *Config) validateAccess(wrong func(bad bool, key, format string, args ...any)) {
 	remote := &c.MinLog.Remote
 	wrong(c.MinLog.OwnCVR != "" && !cvrNumber.MatchString(c.MinLog.OwnCVR), "minlog.own_cvr", "want the eight digits of a CVR number")
-	wrong(c.logsItself() && c.MinLog.OwnCVR == "", "minlog.own_cvr", "minlog-lookup registers lookups on behalf of others: it needs one, or minlog.remote")
+	wrong(c.logsItself() && c.MinLog.OwnCVR == "", "minlog.own_cvr", "minlog-lookup and consent register what they do: they need one, or minlog.remote")
 	wrong((remote.URL != "" || remote.STS != "" || remote.Key.Cert != "" || remote.Key.Key != "") &&
 		(remote.URL == "" || remote.STS == "" || remote.Key.Cert == "" || remote.Key.Key == ""),
 		"minlog.remote.url", "needs the address of the registration, that of a token service, and a certificate with its key")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/application/issuing"
 )
 
@@ -43,7 +44,7 @@ func withoutPassword(dsn string) string {
 // keys lists every key there is, in the order of the example file.
 func keys() []key {
 	return []key{
-		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API), ecpr, stamdata (CPR look-up, register copies, import)", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
+		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API), ecpr, stamdata (CPR look-up, register copies, import), consent", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
 		{path: "instance", doc: "name of this process, in log file names and as producer of Kafka: no two processes that register have the same; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 
@@ -241,6 +242,25 @@ func keys() []key {
 		file("ecpr.cprcheck.cert", "certificate of the system that asks (PEM)", func(c *Config) *string { return &c.ECPR.CPRCheck.Key.Cert }),
 		file("ecpr.cprcheck.key", "its private key (PEM)", func(c *Config) *string { return &c.ECPR.CPRCheck.Key.Key }),
 		{path: "ecpr.cprcheck.timeout", doc: "for its answer", field: func(c *Config) field { return positive(&c.ECPR.CPRCheck.Timeout) }},
+
+		{path: "consent.admin_roles", doc: "national roles whose holders administer every citizen's registrations", field: func(c *Config) field { return (*list)(&c.Consent.AdminRoles) }},
+		{path: "consent.admin.professionals", doc: "whether authorised professionals administer them too", field: func(c *Config) field { return (*truth)(&c.Consent.Admin.Professionals) }},
+		{path: "consent.limits.entries", doc: "registrations of one call", field: func(c *Config) field { return &number{&c.Consent.Limits.Entries, 1, 1000} }},
+		{path: "consent.limits.active", doc: "active registrations of a citizen", field: func(c *Config) field { return &number{&c.Consent.Limits.Active, 1, 100_000} }},
+		{path: "consent.limits.items", doc: "pieces of data that are judged in one call", field: func(c *Config) field { return &number{&c.Consent.Limits.Items, 1, 10_000} }},
+		{path: "consent.limits.positive_years", doc: "how long a positive consent may be valid", field: func(c *Config) field { return &number{&c.Consent.Limits.PositiveYears, 1, 100} }},
+		{path: "consent.override.verify_authorisation", doc: "whether the authorisation that a system claims for an override must be in the register of authorisations", field: func(c *Config) field { return (*truth)(&c.Consent.Override.VerifyAuthorisation) }},
+		{path: "consent.override.foreign", doc: "whether contact points of other countries may override", field: func(c *Config) field { return (*truth)(&c.Consent.Override.Foreign) }},
+		{path: "consent.verification.minlog", doc: "which checks are told to MinLog: none, override or all", field: func(c *Config) field {
+			return &choice{&c.Consent.MinLog, []string{string(consenting.LogNone), string(consenting.LogOverride), string(consenting.LogAll)}}
+		}},
+		{path: "consent.aliases", doc: "whether registrations under other numbers that a citizen has or had count", field: func(c *Config) field { return (*truth)(&c.Consent.Aliases) }},
+		{path: "consent.org.source", doc: "where organisations are known from: stamdata, or none (no place of treatment is known)", field: func(c *Config) field {
+			return &choice{&c.Consent.Org.Source, []string{OrgStamdata, OrgNone}}
+		}},
+		{path: "consent.org.max_age", doc: "how old that register may be before it is an alarm, in production", field: func(c *Config) field { return positive(&c.Consent.Org.MaxAge) }},
+		{path: "consent.retention.revoked_years", doc: "how long registrations are kept that were revoked; 0 = for ever", field: func(c *Config) field { return &number{&c.Consent.Retention.RevokedYears, 0, 100} }},
+		{path: "consent.retention.override_years", doc: "how long overrides are kept; 0 = for ever", field: func(c *Config) field { return &number{&c.Consent.Retention.OverrideYears, 0, 100} }},
 
 		{path: "sces.county_code", doc: "CountyCode in answers of the CPR look-up", field: func(c *Config) field { return (*text)(&c.SCES.CountyCode) }},
 		{path: "skrs.max_records", doc: "rows of one answer at most, where the caller asks for more or for no number", field: func(c *Config) field { return &number{&c.SKRS.MaxRecords, 1, 2000} }},

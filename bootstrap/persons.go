@@ -51,7 +51,7 @@ func (s *server) openRegisters(ctx context.Context) error {
 
 // usesRegisters tells whether this process reads or keeps registers.
 func (s *server) usesRegisters() bool {
-	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR, RoleMinLogLookup) || s.runsSTS())
+	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR, RoleMinLogLookup, RoleConsent) || s.runsSTS())
 }
 
 // refuseSynthetic tells whether the store took in registers of a test federation.
@@ -217,7 +217,7 @@ func (s *server) openPersons(ctx context.Context) error {
 	if !s.usesRegisters() {
 		return nil
 	}
-	s.trees = &loading.Trees{Units: s.stores.orgUnits, Log: s.log}
+	s.trees = &loading.Trees{Units: s.stores.orgUnits, MaxLoss: s.cfg.Stamdata.MaxCloseShare, Log: s.log}
 	s.importer = &loading.Importer{
 		Files: files.Registers{Dir: s.cfg.Stamdata.Dir}, Loader: s.stores.loader, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
 		Share: s.cfg.Stamdata.MaxCloseShare, Trees: s.trees,
@@ -239,13 +239,13 @@ func (s *server) openPersons(ctx context.Context) error {
 		if s.registry, err = s.newRegistry(); err != nil {
 			return err
 		}
-		s.relay = &relaying.Relay{
-			Outbox: s.stores.outbox, Notifier: s.opt.Notifier, Access: s.accesses, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
-			Poll: s.cfg.Outbox.Poll, MaxBackoff: s.cfg.Outbox.MaxBackoff, Leases: s.leases(), Holder: s.holder, Lease: s.cfg.Jobs.LeaseTTL,
-		}
-		s.outbox = &relaying.Operating{Outbox: s.stores.outbox, Trail: admitting.Trail{}, Now: s.opt.Now}
-		s.metrics.Outbox(s.stores.outbox, s.opt.Now)
 		s.runner.Jobs = append(s.runner.Jobs, s.exporter().Job(s.cfg.ECPR.Export.Interval, s.cfg.Jobs.LeaseTTL))
+	}
+	if s.cfg.runsAny(RoleECPR, RoleConsent) {
+		s.openRelay()
+	}
+	if s.cfg.runsAny(RoleConsent) {
+		s.runner.Jobs = append(s.runner.Jobs, s.retention().Job(retentionInterval, s.cfg.Jobs.LeaseTTL))
 	}
 	if s.cfg.runsAny(RoleStamdata) {
 		s.runner.Jobs = append(s.runner.Jobs, s.importer.Job(s.cfg.Stamdata.Interval, s.cfg.Jobs.LeaseTTL))
@@ -257,6 +257,16 @@ func (s *server) openPersons(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openRelay makes what delivers notices to other services.
+func (s *server) openRelay() {
+	s.relay = &relaying.Relay{
+		Outbox: s.stores.outbox, Notifier: s.opt.Notifier, Access: s.accesses, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
+		Poll: s.cfg.Outbox.Poll, MaxBackoff: s.cfg.Outbox.MaxBackoff, Leases: s.leases(), Holder: s.holder, Lease: s.cfg.Jobs.LeaseTTL,
+	}
+	s.outbox = &relaying.Operating{Outbox: s.stores.outbox, Trail: admitting.Trail{}, Now: s.opt.Now}
+	s.metrics.Outbox(s.stores.outbox, s.opt.Now)
 }
 
 // refreshTrees takes over organisations that another process loaded, until ctx ends.

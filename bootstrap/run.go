@@ -68,6 +68,8 @@ type Options struct {
 	WrapReplies    func(ports.ReplyStore) ports.ReplyStore
 	WrapSeen       func(ports.SeenStore) ports.SeenStore
 	WrapRegister   func(ports.CPRRegister) ports.CPRRegister
+	WrapConsents   func(ports.ConsentStore) ports.ConsentStore
+	WrapOverrides  func(ports.OverrideLog) ports.OverrideLog
 	// Notifier takes notifications; nil = they wait until there is a notification service.
 	Notifier ports.Notifier
 	// Services returns further services, whose callers are admitted by their ID card.
@@ -105,6 +107,7 @@ type server struct {
 	importer   *loading.Importer
 	accesses   ports.AccessLog // where this server registers what it does; nil where it does nothing
 	minlog     rest.MinLog     // what this process does of MinLog
+	consent    *rest.Consent   // nil where this process has none
 	registry   *issuing.Registry
 	space      *numberSpace
 	relay      *relaying.Relay

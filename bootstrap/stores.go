@@ -53,6 +53,8 @@ type persons struct {
 	copies         ports.CopyRegister
 	exports        ports.ExportState
 	outbox         ports.Outbox
+	consents       ports.ConsentStore
+	overrides      ports.OverrideLog
 }
 
 // personDB is a database that has them.
@@ -70,13 +72,16 @@ type personDB interface {
 	CopyRegister() ports.CopyRegister
 	ExportState() ports.ExportState
 	Outbox() ports.Outbox
+	Consents(aliases bool) ports.ConsentStore
+	Overrides(aliases bool) ports.OverrideLog
 }
 
-func personsOf(db personDB) persons {
+func personsOf(db personDB, c *Config) persons {
 	return persons{
 		ledger: db.Ledger(), registrations: db.Persons(), oids: db.OIDs(), roles: db.ECPRRoles(), loader: db.Stamdata(), register: db.Register(),
 		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(),
 		copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
+		consents: db.Consents(c.Consent.Aliases), overrides: db.Overrides(c.Consent.Aliases),
 	}
 }
 
@@ -110,20 +115,20 @@ func openSQL(ctx context.Context, c *Config, now func() time.Time, log *slog.Log
 		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), months: db.LogMonths(),
 		leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
-		persons: personsOf(db), ping: db.Ping, close: db.Close,
+		persons: personsOf(db, c), ping: db.Ping, close: db.Close,
 	}, nil
 }
 
 // memoryReplies is how many octets of replies are kept in memory.
 const memoryReplies = 256 << 20
 
-func openMemory(_ context.Context, _ *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
+func openMemory(_ context.Context, c *Config, now func() time.Time, _ *slog.Logger) (stores, error) {
 	db := memory.New(now)
 	db.LimitReplies(memoryReplies)
 	return stores{
 		units: db.Units(), log: db.MessageLog(), topics: db.Topics(), entries: db.LogStore(), leases: db.Leases(), runs: db.JobRuns(),
 		replies: db.Replies(), seen: db.Seen(), grants: db.Grants(), session: db.Sessions(), events: db.SecurityEvents(),
-		persons: personsOf(db), ping: func(context.Context) error { return nil }, close: func() error { return nil },
+		persons: personsOf(db, c), ping: func(context.Context) error { return nil }, close: func() error { return nil },
 	}, nil
 }
 

@@ -21,10 +21,11 @@ import (
 const callTimeout = time.Minute
 
 type callCommand struct {
-	MinLog callMinLog `cmd:"" name:"minlog" help:"MinLog2: who looked at whose health data."`
-	ECPR   callECPR   `cmd:"" name:"ecpr" help:"National eCPR: replacement numbers for persons without a CPR number."`
-	CPR    callCPR    `cmd:"" name:"cpr" help:"Det Gode CPR Opslag: look a citizen up."`
-	SKRS   callSKRS   `cmd:"" name:"skrs" help:"Register replication: copy a register page by page."`
+	MinLog  callMinLog  `cmd:"" name:"minlog" help:"MinLog2: who looked at whose health data."`
+	ECPR    callECPR    `cmd:"" name:"ecpr" help:"National eCPR: replacement numbers for persons without a CPR number."`
+	CPR     callCPR     `cmd:"" name:"cpr" help:"Det Gode CPR Opslag: look a citizen up."`
+	SKRS    callSKRS    `cmd:"" name:"skrs" help:"Register replication: copy a register page by page."`
+	Consent callConsent `cmd:"" help:"Samtykke (MinSpærring): who may see a citizen's data."`
 }
 
 type callMinLog struct {
@@ -46,8 +47,8 @@ func (t target) connect(ctx context.Context, sample string, out io.Writer) (*cal
 	return connect(ctx, t.addresses(), t.Federation, sample, t.Authorisation, t.client(out))
 }
 
-func (t target) connectCitizen(ctx context.Context, number string, out io.Writer) (*citizen, error) {
-	return connectCitizen(ctx, t.addresses(), t.Federation, number, minLogName, t.client(out))
+func (t target) connectCitizen(ctx context.Context, number, audience string, out io.Writer) (*citizen, error) {
+	return connectCitizen(ctx, t.addresses(), t.Federation, number, audience, t.client(out))
 }
 
 // addresses are where services and their token service are, such as http://127.0.0.1:8080.
@@ -164,7 +165,7 @@ func (c lookupCommand) Run(s streams) error {
 // caller returns the client of who calls, and that person's own number.
 func (c lookupCommand) caller(ctx context.Context, out io.Writer) (client *minlogws.Client, own string, err error) {
 	if c.As == citizenSample {
-		caller, err := c.connectCitizen(ctx, c.Citizen, out)
+		caller, err := c.connectCitizen(ctx, c.Citizen, minLogName, out)
 		if err != nil {
 			return nil, "", err
 		}

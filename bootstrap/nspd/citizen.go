@@ -112,8 +112,13 @@ func (c *citizen) login(ctx context.Context, sts string) ([]byte, error) {
 
 // minLog returns the client of MinLog2 that shows the citizen's token.
 func (c *citizen) minLog() *minlogws.Client {
-	return &minlogws.Client{Send: func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-		to := c.server + minlogws.PathCitizen
+	return &minlogws.Client{Send: c.sender(at(minlogws.PathCitizen))}
+}
+
+// sender posts messages to where path says that an action is served.
+func (c *citizen) sender(path func(action string) string) send {
+	return func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
+		to := c.server + path(action)
 		id := "urn:uuid:" + uuid.NewString()
 		message, err := idws.Request{
 			Created: time.Now(), Token: c.token, Action: action, MessageID: id, To: to, Body: body,
@@ -130,5 +135,5 @@ func (c *citizen) minLog() *minlogws.Client {
 			return nil, plain(err, c.server)
 		}
 		return response, nil
-	}}
+	}
 }

@@ -16,12 +16,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws"
+	"github.com/opennsp/nsp/adapters/auth/hsuid"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/adapters/soap/stsws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/identity"
 )
 
 // Where `nspd serve` without configuration is found.
@@ -39,6 +41,7 @@ type caller struct {
 	server string
 	http   *http.Client
 	card   stsws.Issued
+	user   *identity.HSUID // whom it calls for; nil = it does not say
 }
 
 // connect gets an ID card for the sample from the server's token service. authorisation chooses among several of a person.
@@ -75,14 +78,32 @@ func (c *caller) minLog(card []byte) *minlogws.Client {
 		minlogws.ActionRegister: minlogws.PathRegistration, minlogws.ActionCitizen: minlogws.PathCitizen,
 		minlogws.ActionAssistants: minlogws.PathAssistants,
 	}
-	return &minlogws.Client{Send: func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-		message := dgws.Request{Created: time.Now(), Card: card, SecurityLevel: c.level(), MessageID: uuid.NewString(), Body: body}
-		response, err := (&soap.Client{URL: c.server + paths[action], HTTP: c.http}).Call(ctx, action, message.Bytes())
+	shown := *c
+	shown.card.Assertion = card
+	return &minlogws.Client{Send: shown.sender(func(action string) string { return paths[action] })}
+}
+
+// send posts the element that body writes, with a SOAPAction.
+type send = func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error)
+
+// at is the path of a service that has one.
+func at(path string) func(action string) string { return func(string) string { return path } }
+
+// sender posts messages to where path says that an action is served.
+func (c *caller) sender(path func(action string) string) send {
+	return func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
+		message := dgws.Request{
+			Created: time.Now(), Card: c.card.Assertion, SecurityLevel: c.level(), MessageID: uuid.NewString(), Body: body,
+		}
+		if c.user != nil {
+			message.Headers = func(w *xmlout.Writer) { hsuid.Write(w, *c.user, message.Created) }
+		}
+		response, err := (&soap.Client{URL: c.server + path(action), HTTP: c.http}).Call(ctx, action, message.Bytes())
 		if err != nil {
 			return nil, plain(err, c.server)
 		}
 		return response, nil
-	}}
+	}
 }
 
 // level is the authentication level of the card: 4 for a person, 3 for a system.

@@ -35,7 +35,7 @@ func (c callCPR) Run(s streams) error {
 	case "1.0.2":
 		version, path = scesws.V102, scesws.Path102
 	}
-	answer, err := (&scesws.Client{Send: caller.sender(path)}).Person(ctx, version, c.Number, c.Health)
+	answer, err := (&scesws.Client{Send: caller.sender(at(path))}).Person(ctx, version, c.Number, c.Health)
 	if err != nil {
 		return err
 	}

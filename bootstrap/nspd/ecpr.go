@@ -8,12 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/opennsp/nsp/adapters/auth/dgws"
-	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
-	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/ecpr"
 )
@@ -29,19 +24,7 @@ type callECPR struct {
 
 // ecpr returns the client of the national eCPR that shows the caller's card.
 func (c *caller) ecpr() *ecprws.Client {
-	return &ecprws.Client{Send: c.sender(ecprws.Path)}
-}
-
-// sender posts messages to a path of the server.
-func (c *caller) sender(path string) func(context.Context, string, func(*xmlout.Writer)) (*soap.Response, error) {
-	return func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-		message := dgws.Request{Created: time.Now(), Card: c.card.Assertion, SecurityLevel: c.level(), MessageID: uuid.NewString(), Body: body}
-		response, err := (&soap.Client{URL: c.server + path, HTTP: c.http}).Call(ctx, action, message.Bytes())
-		if err != nil {
-			return nil, plain(err, c.server)
-		}
-		return response, nil
-	}
+	return &ecprws.Client{Send: c.sender(at(ecprws.Path))}
 }
 
 // elements is what a command line says of a person.

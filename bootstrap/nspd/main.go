@@ -9,7 +9,7 @@ import (
 	"github.com/opennsp/nsp/bootstrap"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // commands are what can be asked of nspd.
 type commands struct {
@@ -22,6 +22,7 @@ type commands struct {
 	Stamdata stamdataCommand `cmd:"" help:"Load and write the reference registers."`
 	ECPR     ecprCommand     `cmd:"" name:"ecpr" help:"Administer the national eCPR."`
 	MinLog   minlogCommand   `cmd:"" name:"minlog" help:"Look after MinLog: how much is registered."`
+	Consent  consentCommand  `cmd:"" help:"Work with consent without a server: explain who may see what, and why."`
 	Outbox   outboxCommand   `cmd:"" help:"Look after the notices to other services that were refused."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

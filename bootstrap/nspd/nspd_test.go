@@ -25,7 +25,7 @@ import (
 // nspd runs a command line and returns its exit code and what it printed.
 func nspd(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = run(args, &out, &err)
+	code = run(args, strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
 }
 

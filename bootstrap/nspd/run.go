@@ -10,14 +10,17 @@ import (
 	"github.com/opennsp/nsp/bootstrap"
 )
 
-// streams are where a command writes.
-type streams struct{ out, err io.Writer }
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
 
 // leave is what kong's help ends the program with.
 type leave int
 
 // run carries out a command line and returns the exit code.
-func run(args []string, stdout, stderr io.Writer) (code int) {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
 			exit, ok := p.(leave)
@@ -45,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintln(stderr, "nspd:", err)
 		return exitUsage
 	}
-	if err := parsed.Run(streams{stdout, stderr}); err != nil {
+	if err := parsed.Run(streams{stdin, stdout, stderr}); err != nil {
 		fmt.Fprintln(stderr, "nspd:", err)
 		return bootstrap.ExitCode(err)
 	}

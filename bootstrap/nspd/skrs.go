@@ -31,7 +31,7 @@ func (c callSKRS) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	client := skrsws.Client{Send: caller.sender(skrsws.Path)}
+	client := skrsws.Client{Send: caller.sender(at(skrsws.Path))}
 	view := stamdata.View{Register: c.Register, Datatype: c.Datatype, Version: 1}
 	entries, err := client.Replicate(ctx, view, after, c.Limit)
 	if err != nil {

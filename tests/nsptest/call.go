@@ -14,15 +14,18 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth/dgws"
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/hsuid"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/bootstrap/devfed"
+	"github.com/opennsp/nsp/domain/identity"
 )
 
 // Actor calls a server with one ID card, which the server's own token service could have issued.
 type Actor struct {
 	server *Server
-	Card   []byte // the signed assertion
+	Card   []byte          // the signed assertion
+	HSUID  *identity.HSUID // what it says of its user; nil = nothing
 	level  int
 }
 
@@ -59,12 +62,22 @@ var messages atomic.Int64
 // NewMessageID returns an id that no other message has.
 func NewMessageID() string { return fmt.Sprintf("m-%d", messages.Add(1)) }
 
+// For returns the actor with an HSUID header.
+func (a Actor) For(h identity.HSUID) Actor {
+	a.HSUID = &h
+	return a
+}
+
 // Message is the DGWS message of the actor that carries body, the element of an operation.
 func (a Actor) Message(messageID, body string) []byte {
-	return dgws.Request{
+	r := dgws.Request{
 		Created: a.server.Clock.Now(), Card: a.Card, SecurityLevel: a.level, FlowID: "f-1", MessageID: messageID,
 		Body: func(w *xmlout.Writer) { w.Raw([]byte(body)) },
-	}.Bytes()
+	}
+	if a.HSUID != nil {
+		r.Headers = func(w *xmlout.Writer) { hsuid.Write(w, *a.HSUID, r.Created) }
+	}
+	return r.Bytes()
 }
 
 // Call posts body with a new message id.

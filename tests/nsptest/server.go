@@ -55,6 +55,8 @@ type Options struct {
 	Seen       func(ports.SeenStore) ports.SeenStore
 	Services   func(soap.Profile) []bootstrap.Mount
 	Register   func(ports.CPRRegister) ports.CPRRegister
+	Consents   func(ports.ConsentStore) ports.ConsentStore
+	Overrides  func(ports.OverrideLog) ports.OverrideLog
 	Registers  map[string]string // register files by their names, in place of the synthetic ones; nil = those
 	Notifier   ports.Notifier    // nil = there is no notification service
 	Now        time.Time         // where the clock begins; zero = Start0. The federation has to be made before
@@ -152,7 +154,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 		ended <- bootstrap.Run(ctx, cfg, bootstrap.Options{
 			Now: s.Clock.Now, Reload: reload, Stdout: o.Stdout, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
 			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
-			WrapRegister: o.Register, Notifier: o.Notifier,
+			WrapRegister: o.Register, WrapConsents: o.Consents, WrapOverrides: o.Overrides, Notifier: o.Notifier,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
 				if o.MessageLog != nil {
