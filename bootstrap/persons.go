@@ -34,6 +34,9 @@ import (
 	"github.com/opennsp/nsp/ports"
 )
 
+// maxTreeLoss is the share of the organisations that may be gone at once. More is believed after a restart alone.
+const maxTreeLoss = 0.10
+
 // openRegisters makes the registers ready: in development it takes in the synthetic ones, in production it refuses to run on a store that has
 // them.
 func (s *server) openRegisters(ctx context.Context) error {
@@ -217,7 +220,7 @@ func (s *server) openPersons(ctx context.Context) error {
 	if !s.usesRegisters() {
 		return nil
 	}
-	s.trees = &loading.Trees{Units: s.stores.orgUnits, MaxLoss: s.cfg.Stamdata.MaxCloseShare, Log: s.log}
+	s.trees = &loading.Trees{Units: s.stores.orgUnits, MaxLoss: maxTreeLoss, Log: s.log}
 	s.importer = &loading.Importer{
 		Files: files.Registers{Dir: s.cfg.Stamdata.Dir}, Loader: s.stores.loader, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
 		Share: s.cfg.Stamdata.MaxCloseShare, Trees: s.trees,

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,6 +25,17 @@ import (
 type Client struct {
 	server *Server
 	Token  string
+	header http.Header // further ones
+}
+
+// Saying returns the client with a header on every request.
+func (c Client) Saying(name, value string) Client {
+	c.header = c.header.Clone()
+	if c.header == nil {
+		c.header = http.Header{}
+	}
+	c.header.Set(name, value)
+	return c
 }
 
 // Operator is who runs the server: it knows the token in the data directory.
@@ -31,7 +43,7 @@ func (s *Server) Operator(t testing.TB) Client {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(s.Dir, "operator.token"))
 	require.NoError(t, err)
-	return Client{s, strings.TrimSpace(string(token))}
+	return Client{server: s, Token: strings.TrimSpace(string(token))}
 }
 
 // Do sends a JSON request; body nil sends none. answer, if not nil, is filled from the body of a good answer.
@@ -51,6 +63,7 @@ func (c Client) DoKeyed(t testing.TB, method, path, key string, body, answer any
 	}
 	req, err := http.NewRequestWithContext(t.Context(), method, c.server.URL+path, sent)
 	require.NoError(t, err)
+	maps.Copy(req.Header, c.header)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -130,5 +143,5 @@ func (s *Server) session(t testing.TB, message []byte) Client {
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	var opened struct{ Token string }
 	require.NoError(t, json.Unmarshal(answer.Body, &opened))
-	return Client{s, opened.Token}
+	return Client{server: s, Token: opened.Token}
 }
