@@ -95,11 +95,15 @@ func proof(c identity.Caller) identity.Scheme {
 
 // signed tells whether an ID card of level 4 or a token says who the professional is: no system's word.
 func signed(c identity.Caller) bool {
-	return c.Kind == identity.Professional && !c.Vouched && !c.CPR.IsZero() && (proof(c) == identity.IDWS || c.Credential.Level >= 4)
+	if c.Kind != identity.Professional || c.Vouched || c.CPR.IsZero() {
+		return false
+	}
+	p := proof(c)
+	return p == identity.IDWS || (p == identity.DGWS || p == identity.Sample) && c.Credential.Level >= 4
 }
 
 // vouched tells whether the word of a system with an ID card says who the caller is.
-func vouched(c identity.Caller) bool { return c.Vouched && proof(c) == identity.DGWS }
+func vouched(c identity.Caller) bool { return c.Vouched && c.HSUID != nil && proof(c) == identity.DGWS }
 
 // system is the name of the system that the caller uses, at most 200 characters.
 func system(c identity.Caller) string {

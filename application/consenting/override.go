@@ -32,7 +32,7 @@ const (
 // What MinLog is told of a verification; the name of the check is ours.
 const (
 	overridden = "Værdispring"
-	verified   = "Verifikation af samtykke"
+	verified   = "Kontrol af samtykke"
 )
 
 // The longest texts that MinLog takes (minlog2-registration.xsd).

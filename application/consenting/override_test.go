@@ -21,7 +21,9 @@ import (
 )
 
 func minLogRules() *minlog.Rules {
-	return &minlog.Rules{Interface: minlog.Interface20250312, Now: fixedNow, FutureTolerance: time.Minute, MaxPeriod: time.Hour, Cutoff: fixedNow.AddDate(-2, 0, 0)}
+	return &minlog.Rules{
+		Interface: minlog.Interface20250312, Now: fixedNow, FutureTolerance: time.Minute, MaxPeriod: time.Hour, Cutoff: fixedNow.AddDate(-2, 0, 0),
+	}
 }
 
 func entriesOf(n notice.Notice) []minlog.Entry { return []minlog.Entry{n.Entry} }
@@ -95,7 +97,8 @@ func TestOverride(t *testing.T) {
 		edit   func(*surgery)
 		row    consent.Override // Acting, Responsible and AuthorisationCode of it; without any, it is refused
 	}{
-		{"AU-10 AU-5 the code of a card is signed", breaking(changed(doctor(helperH), func(c *identity.Caller) { c.AuthorisationCode = "ZZZZZ" })), asking(helperH), nil,
+		{"AU-10 AU-5 the code of a card is signed", breaking(changed(doctor(helperH), func(c *identity.Caller) { c.AuthorisationCode = "ZZZZZ" })),
+			asking(helperH), nil,
 			consent.Override{Acting: helperH, AuthorisationCode: "ZZZZZ"}},
 		{"AU-10 AU-6 a helper with the doctor's code", breaking(claiming(helper, codeD)), forAnother(helperH, doctorD), nil,
 			consent.Override{Acting: helperH, Responsible: doctorD, AuthorisationCode: codeD}},
@@ -112,14 +115,18 @@ func TestOverride(t *testing.T) {
 			consent.Override{Acting: doctorD, AuthorisationCode: codeD}},
 		{"AU-10 AU-7 a system with the responsible's code", breaking(claiming(dds(granted, helperH), codeD)), forAnother(helperH, doctorD), nil,
 			consent.Override{Acting: helperH, Responsible: doctorD, AuthorisationCode: codeD}},
-		{"AU-10 AU-7 a system with a helper's own code", breaking(claiming(dds(granted, doctorD), codeD)), forAnother(doctorD, helperH), nil, consent.Override{}},
+		{"AU-10 AU-7 a system with a helper's own code", breaking(claiming(dds(granted, doctorD), codeD)), forAnother(doctorD, helperH), nil,
+			consent.Override{}},
 		{"AU-10 AU-7 a system without code", breaking(dds(granted, doctorD)), asking(doctorD), nil, consent.Override{}},
 		{"AU-10 AU-7 the message does not give the code beside a header", breaking(dds(granted, doctorD)), questioned(asking(doctorD), code), nil,
 			consent.Override{}},
-		{"HS-9 AU-7 a session, in the message", session(granted), questioned(asking(doctorD), func(q *consenting.Question) { code(q); q.Override = true }), nil,
+		{"HS-9 AU-7 a session, in the message", session(granted),
+			questioned(asking(doctorD), func(q *consenting.Question) { code(q); q.Override = true }), nil,
 			consent.Override{Acting: doctorD, AuthorisationCode: codeD}},
-		{"AU-10 AU-7 a session without code", session(granted), questioned(asking(doctorD), func(q *consenting.Question) { q.Override = true }), nil, consent.Override{}},
-		{"CT-36 HS-9 AU-5 a token, EMERGENCY", breaking(employee(doctorD)), asking(doctorD), nil, consent.Override{Acting: doctorD, AuthorisationCode: "0TST1"}},
+		{"AU-10 AU-7 a session without code", session(granted),
+			questioned(asking(doctorD), func(q *consenting.Question) { q.Override = true }), nil, consent.Override{}},
+		{"CT-36 HS-9 AU-5 a token, EMERGENCY", breaking(employee(doctorD)), asking(doctorD), nil,
+			consent.Override{Acting: doctorD, AuthorisationCode: "0TST1"}},
 		{"CT-34 AU-8 a contact point", breaking(contactPoint(granted)), foreigner(), nil, consent.Override{}},
 		{"AU-8 a contact point with a code", breaking(claiming(contactPoint(granted), codeD)), foreigner(), nil, consent.Override{}},
 		{"AU-9 the citizen herself", breaking(token(citizenC)), asking(doctorD), nil, consent.Override{}},
@@ -246,8 +253,11 @@ func TestTaken(t *testing.T) {
 	s.v.OverrideByForeigners, s.v.MinLog = true, consenting.LogAll
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.SampledFrom([]rune("æ \x00x")), 0, 300, -1), rapid.Just(""))
-		caller := []identity.Caller{employee(doctorD), breaking(employee(doctorD)), contactPoint(granted), breaking(contactPoint(granted)), token(citizenC)}[rapid.IntRange(0, 4).Draw(rt, "caller")]
-		caller.MessageID, caller.Org.Name, caller.Name, caller.SystemName = text.Draw(rt, "message"), text.Draw(rt, "organisation"), text.Draw(rt, "name"), text.Draw(rt, "system")
+		caller := []identity.Caller{
+			employee(doctorD), breaking(employee(doctorD)), contactPoint(granted), breaking(contactPoint(granted)), token(citizenC),
+		}[rapid.IntRange(0, 4).Draw(rt, "caller")]
+		caller.MessageID, caller.Org.Name = text.Draw(rt, "message"), text.Draw(rt, "organisation")
+		caller.Name, caller.SystemName = text.Draw(rt, "name"), text.Draw(rt, "system")
 		q := asking(doctorD)
 		if caller.CPR.IsZero() {
 			q = foreigner()

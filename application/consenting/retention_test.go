@@ -74,11 +74,11 @@ func TestRetention(t *testing.T) {
 	t.Run("every step is audited, one that deletes nothing is not", func(t *testing.T) {
 		h, rows := newHouse(t), &old{overrides: 1001}
 		w := (&consenting.Retention{Store: rows, Overrides: rows, Trail: h, Now: h.clock, RevokedYears: 1, OverrideYears: 5}).Begin()
-		for _, want := range []string{"", "datatype=override NumberDeleted=1000 OlderThan=2021-03-02T10:00:00Z", "datatype=override NumberDeleted=1 OlderThan=2021-03-02T10:00:00Z"} {
+		for _, want := range []string{"", "1000", "1"} {
 			_, err := w.Step(t.Context())
 			require.NoError(t, err)
 			if want != "" {
-				want = "Samtykke/ConsentRetention " + want
+				want = "Samtykke/ConsentRetention datatype=override NumberDeleted=" + want + " OlderThan=2021-03-02T10:00:00Z"
 				assert.Equal(t, []string{want}, h.said())
 			} else {
 				assert.Empty(t, h.said())
@@ -114,7 +114,8 @@ func TestRetention(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, consenting.Retained{Registrations: 1000, Detail: errSecret.Error()}, got, "its commit failed")
 		rows.err = errSecret
-		require.ErrorIs(t, runAll(t.Context(), (&consenting.Retention{Store: rows, Overrides: rows, Trail: h, Now: h.clock, OverrideYears: 1}).Begin()), errSecret)
+		w = (&consenting.Retention{Store: rows, Overrides: rows, Trail: h, Now: h.clock, OverrideYears: 1}).Begin()
+		require.ErrorIs(t, runAll(t.Context(), w), errSecret)
 	})
 	t.Run("what is too young, or in force, stays", func(t *testing.T) {
 		s := newSurgery(t)
@@ -129,7 +130,9 @@ func TestRetention(t *testing.T) {
 		override("m1")
 		s.pass(366 * 24 * time.Hour)
 		override("m2")
-		w := (&consenting.Retention{Store: s.db.Consents(true), Overrides: s.db.Overrides(true), Trail: s, Now: s.clock, RevokedYears: 1, OverrideYears: 1}).Begin()
+		w := (&consenting.Retention{
+			Store: s.db.Consents(true), Overrides: s.db.Overrides(true), Trail: s, Now: s.clock, RevokedYears: 1, OverrideYears: 1,
+		}).Begin()
 		require.NoError(t, runAll(t.Context(), w))
 		assert.Equal(t, consenting.Retained{Registrations: 1, Overrides: 1}, w.End(nil))
 		left := s.house.kept(t, citizenC)

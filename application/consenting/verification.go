@@ -152,7 +152,7 @@ const (
 // verifier tells as what the caller may ask the question, if it may: which credential, and which grants of its organisation. What is asked for
 // whom is [verifier.requester]'s.
 func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *Question) (verifier, error) {
-	if err := checkHSUID(caller, q.Foreign); err != nil {
+	if err := checkHSUID(caller, q.Foreign && caller.Kind == identity.Professional); err != nil {
 		return nobody, err
 	}
 	if err := checkCode(caller, q); err != nil {
@@ -163,7 +163,7 @@ func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *
 	}
 	switch {
 	case caller.Kind == identity.Citizen && !caller.Vouched:
-		if proof(caller) != identity.IDWS && proof(caller) != identity.Sample || caller.OnBehalfOf != nil {
+		if p := proof(caller); p != identity.IDWS && p != identity.Sample || caller.OnBehalfOf != nil {
 			return nobody, ErrNotForCitizen
 		}
 		return v.own(caller, q)

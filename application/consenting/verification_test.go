@@ -40,7 +40,7 @@ type row struct {
 }
 
 func matrix() []row {
-	with := func(c identity.Caller, edit func(*identity.Caller)) identity.Caller { return changed(c, edit) }
+	with := changed
 	ofB := func(q *consenting.Question) { q.Citizen = citizenB }
 	ofNobody := func(q *consenting.Question) { q.Citizen = cpr.Number{} }
 	byH := func(q *consenting.Question) { q.Acting = helperH }
@@ -85,7 +85,8 @@ func matrix() []row {
 
 		{name: "AU-4 national staff", caller: staff(), all: notAuthorized},
 
-		{name: "AU-5 an authorised professional", caller: doctor(doctorD), user: judged, data: judged, foreigners: notAuthorized, foreignData: notAuthorized},
+		{name: "AU-5 an authorised professional", caller: doctor(doctorD),
+			user: judged, data: judged, foreigners: notAuthorized, foreignData: notAuthorized},
 		{name: "AU-5 with a token", caller: employee(doctorD), user: judged, data: judged, foreigners: notAuthorized, foreignData: notAuthorized},
 		{name: "AU-5 responsible for himself", ask: func(q *consenting.Question) { q.Responsible = doctorD },
 			caller: with(doctor(doctorD), func(c *identity.Caller) { c.HSUID.Responsible = doctorD }),
@@ -182,13 +183,14 @@ func matrix() []row {
 		{name: "AU-8 a session without grant", caller: session(granted), lacks: consenting.GrantForeign,
 			user: judged, data: judged, foreigners: notAuthorized, foreignData: notAuthorized},
 
-		{name: "the operator", caller: identity.Caller{Kind: identity.Operator, Administrator: true, Org: identity.Organisation{CVR: granted}}, all: notAuthorized},
+		{name: "the operator", all: notAuthorized,
+			caller: identity.Caller{Kind: identity.Operator, Administrator: true, Org: identity.Organisation{CVR: granted}}},
 		{name: "nobody", caller: identity.Caller{}, all: notAuthorized},
 	}
 }
 
-// TestVerificationMatrix asks as every row of the matrix, with each condition missing in turn, where everything is blocked for everyone. Who is refused
-// hears nothing, and nothing is read or kept.
+// TestVerificationMatrix asks as every row of the matrix, with each condition missing in turn, where everything is blocked for everyone. Who is
+// refused hears nothing, and nothing is read or kept.
 func TestVerificationMatrix(t *testing.T) {
 	everyone := block(consent.Who{})
 	for _, r := range matrix() {
@@ -249,6 +251,7 @@ func TestVerificationMatrix(t *testing.T) {
 func TestChecks(t *testing.T) {
 	a, subs := unit(hospital, false), unit(hospital, true)
 	sor := func(code string) org.ID { return org.ID{Code: code, Scheme: org.SOR} }
+	shak := func(code string) org.ID { return org.ID{Code: code, Scheme: org.SHAK} }
 	type ask struct {
 		q      consenting.Question
 		header func(*identity.HSUID)
@@ -275,14 +278,15 @@ func TestChecks(t *testing.T) {
 		{"CT-6 a hospital alone", []consent.Registration{block(at(a))},
 			[]ask{{from(doctorD, sor(ward)), nil, "positive"}, {from(doctorD, sor(hospital)), nil, "negative"}}},
 		{"CT-7 a hospital by the codes of others", []consent.Registration{block(at(subs))},
-			[]ask{{from(doctorD, org.ID{Code: "9990a1", Scheme: org.SHAK}), nil, "negative"}, {from(doctorD, org.ID{Code: "9999Z9", Scheme: org.SHAK}), nil, "negative"},
+			[]ask{{from(doctorD, shak("9990a1")), nil, "negative"}, {from(doctorD, shak("9999Z9")), nil, "negative"},
 				{from(doctorD, sor(otherRegion)), func(h *identity.HSUID) { h.Org = identity.OrgID{Code: otherRegion} }, "negative"},
 				{from(doctorD, org.ID{Code: otherRegion}), nil, "negative"},
-				{from(doctorD, org.ID{Code: "9999Z9", Scheme: org.SHAK}), func(h *identity.HSUID) { h.Org = identity.OrgID{Scheme: "nsi:sor", Code: otherRegion} }, "negative"},
+				{from(doctorD, shak("9999Z9")), func(h *identity.HSUID) { h.Org = identity.OrgID{Scheme: "nsi:sor", Code: otherRegion} }, "negative"},
 				{from(doctorD, sor(otherRegion)), func(h *identity.HSUID) { h.Org = identity.OrgID{Scheme: "nsi:sor", Code: otherRegion} }, "positive"}}},
 		{"CT-8 everyone but a hospital, and it is not known where", []consent.Registration{block(consent.Who{}), positive(at(subs))},
-			[]ask{{from(doctorD, org.ID{Code: "9999Z9", Scheme: org.SHAK}), nil, "negative"}, {asking(doctorD), nil, "positive"}}},
-		{"CT-9 foreigners", []consent.Registration{block(consent.Who{Foreign: true})}, []ask{{foreigner(), nil, "negative"}, {asking(doctorD), nil, "positive"}}},
+			[]ask{{from(doctorD, shak("9999Z9")), nil, "negative"}, {asking(doctorD), nil, "positive"}}},
+		{"CT-9 foreigners", []consent.Registration{block(consent.Who{Foreign: true})},
+			[]ask{{foreigner(), nil, "negative"}, {asking(doctorD), nil, "positive"}}},
 		{"CT-9 foreigners and a hospital", []consent.Registration{block(at(subs))}, []ask{{foreigner(), nil, "positive"}}},
 		{"CT-10 data of a hospital", []consent.Registration{blockData(consent.What{Origin: subs})}, []ask{{asking(doctorD), nil, "data_specific"}}},
 	} {
@@ -304,7 +308,8 @@ func TestDataCheck(t *testing.T) {
 		s := newSurgery(t)
 		s.register(t, blockData(consent.What{Origin: unit(hospital, true)}))
 		got, err := s.items(t, dds(granted, doctorD), asking(doctorD), consenting.Item{Origin: sor(ward)}, consenting.Item{Origin: sor(otherRegion)},
-			consenting.Item{}, consenting.Item{Origin: org.ID{Code: "9999Z9", Scheme: org.SHAK}}, consenting.Item{Origin: org.ID{Code: wardSHAK, Scheme: org.SHAK}},
+			consenting.Item{}, consenting.Item{Origin: org.ID{Code: "9999Z9", Scheme: org.SHAK}},
+			consenting.Item{Origin: org.ID{Code: wardSHAK, Scheme: org.SHAK}},
 			consenting.Item{Origin: org.ID{Code: otherRegion}})
 		require.NoError(t, err)
 		assert.Equal(t, "denied allowed denied denied denied denied", got)
@@ -527,7 +532,7 @@ func TestMinLogOfVerification(t *testing.T) {
 			told := s.told(t)
 			require.Len(t, told, c.want)
 			for _, n := range told {
-				assert.Equal(t, "Verifikation af samtykke", n.Entry.Activity)
+				assert.Equal(t, "Kontrol af samtykke", n.Entry.Activity)
 				assert.Empty(t, n.Entry.Addition)
 				assert.Equal(t, citizenC.Digits(), n.Entry.Person.Value)
 			}
