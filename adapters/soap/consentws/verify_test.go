@@ -96,8 +96,9 @@ func TestDataCheck(t *testing.T) {
 	t.Run("CT-38 periods", func(t *testing.T) {
 		s := newFederated(t)
 		s.register(t, block(everyone, data2024))
-		assert.Equal(t, []string{allowed, denied, denied, allowed, denied, denied, denied, allowed}, s.verdicts(t, check(
-			item("before", period("2023-05-01", "2023-12-31")), item("on the day that ends", period("2024-12-31", "2024-12-31")),
+		assert.Equal(t, []string{allowed, denied, denied, denied, allowed, denied, denied, denied, allowed}, s.verdicts(t, check(
+			item("before", period("2023-05-01", "2023-12-31")), item("the last day counts", period("2023-05-01", "2024-01-01")),
+			item("one day", period("2024-12-31", "2024-12-31")),
 			item("from after to", period("2023-05-01", "2022-05-01")), item("to alone", "<t:dataPeriodTo>2023-01-01</t:dataPeriodTo>"),
 			item("from alone", "<t:dataPeriodFrom>2023-01-01</t:dataPeriodFrom>"), item("no period", ""),
 			item("an instant", period("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")), item("the next instant", period("2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")),
@@ -317,6 +318,16 @@ func TestVerificationSize(t *testing.T) {
 	assert.Equal(t, http.StatusRequestEntityTooLarge, s.send(t, viewer(doctorD, "", hospital, userOp, pad)).Code)
 	assert.Empty(t, s.verdicts(t, viewer(doctorD, "", hospital, dataOp, strings.Repeat(pad, 7))))
 	assert.Equal(t, http.StatusRequestEntityTooLarge, s.send(t, viewer(doctorD, "", hospital, dataOp, strings.Repeat(pad, 8))).Code)
+}
+
+// TestVerificationAgain: a message that comes again is answered by what is registered now.
+func TestVerificationAgain(t *testing.T) {
+	s := newFederated(t)
+	m := viewer(doctorD, "", hospital, userOp)
+	m.id = "m-again"
+	assert.Equal(t, []string{unlimited}, s.verdicts(t, m))
+	s.register(t, block(everyone, allData))
+	assert.Equal(t, []string{negative}, s.verdicts(t, m))
 }
 
 // TestVerificationDown: what does not answer never lets anything be seen.
