@@ -100,7 +100,7 @@ func TestMeasuredServerVerifies(t *testing.T) {
 	f, now := dgwstest.New(2048), time.Now()
 	message := dgwstest.Message(f.Sign(dgwstest.SystemCard(now.Add(-time.Minute))), now, 3, "m-1", func(w *xmlout.Writer) { w.Raw(bulkXML(1)) })
 	for _, cache := range []*xmldsig.Cache{nil, xmldsig.NewCache(4)} {
-		server := httptest.NewServer(router(f.Certificate, cache))
+		server := httptest.NewServer(router(f.Certificate, cache, registering()))
 		addr := strings.TrimPrefix(server.URL, "http://")
 		for range 2 {
 			answer, err := once(t.Context(), addr, message)
@@ -110,7 +110,7 @@ func TestMeasuredServerVerifies(t *testing.T) {
 			require.ErrorIs(t, err, errStatus)
 			assert.Contains(t, string(answer), "invalid_signature")
 		}
-		rate, err := load(t.Context(), addr, post(addr, message), 20*time.Millisecond)
+		rate, err := load(t.Context(), addr, same(post(addr, message)), 20*time.Millisecond)
 		require.NoError(t, err)
 		assert.Positive(t, rate)
 		server.Close()

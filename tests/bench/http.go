@@ -50,7 +50,7 @@ func overHTTP(ctx context.Context, _ options) []figure {
 	if err := r.prepare(); err != nil {
 		return fail(err)
 	}
-	rates, err := r.run()
+	rates, err := r.run(func(addr string) func() request { return same(post(addr, r.message)) })
 	if err != nil {
 		return fail(err)
 	}
@@ -96,7 +96,7 @@ type contender struct {
 	name string
 	addr string
 	warm time.Duration
-	cmd  *exec.Cmd
+	cmd  *exec.Cmd // nil where another ends it
 }
 
 // prepare makes the message and starts the servers.
@@ -187,18 +187,18 @@ func (r *race) listen(c contender) error {
 	return nil
 }
 
-// run returns the calls a second of each server: those of the best quarter of many short rounds, in which other programs took least of the
-// machine.
-func (r *race) run() (map[string]float64, error) {
+// run returns the calls a second of each server, which clients send it: those of the best quarter of many short rounds, in which other programs
+// took least of the machine.
+func (r *race) run(clients func(addr string) func() request) (map[string]float64, error) {
 	samples := map[string][]float64{}
 	for _, c := range r.servers {
-		if _, err := load(r.ctx, c.addr, post(c.addr, r.message), c.warm); err != nil {
+		if _, err := load(r.ctx, c.addr, clients(c.addr), c.warm); err != nil {
 			return nil, fmt.Errorf("load %s: %w", c.name, err)
 		}
 	}
 	for range loadRounds {
 		for _, c := range r.servers {
-			rate, err := load(r.ctx, c.addr, post(c.addr, r.message), loadTime)
+			rate, err := load(r.ctx, c.addr, clients(c.addr), loadTime)
 			if err != nil {
 				return nil, fmt.Errorf("load %s: %w", c.name, err)
 			}
@@ -216,7 +216,9 @@ func (r *race) run() (map[string]float64, error) {
 // stop ends the servers.
 func (r *race) stop() {
 	for _, c := range r.servers {
-		_ = c.cmd.Process.Kill()
-		_ = c.cmd.Wait()
+		if c.cmd != nil {
+			_ = c.cmd.Process.Kill()
+			_ = c.cmd.Wait()
+		}
 	}
 }

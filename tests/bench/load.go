@@ -19,23 +19,31 @@ const loadClients = 16
 
 var errStatus = errors.New("answer other than 200")
 
-// load sends a request over and over for a while, on connections that stay open, and returns how many were answered with 200 in a second. It
-// does no more with an answer than find its end: what it costs is not to be seen in the figures.
-func load(ctx context.Context, addr string, request []byte, during time.Duration) (float64, error) {
+// request returns what a client sends next; it is sent before the next call.
+type request = func() []byte
+
+// same sends one request over and over.
+func same(message []byte) func() request {
+	return func() request { return func() []byte { return message } }
+}
+
+// load sends requests for a while, those of one client after the other, on connections that stay open, and returns how many were answered with
+// 200 in a second. It does no more with an answer than find its end: what it costs is not to be seen in the figures.
+func load(ctx context.Context, addr string, client func() request, during time.Duration) (float64, error) {
 	var answered atomic.Int64
 	var clients sync.WaitGroup
 	errs := make([]error, loadClients)
 	started := time.Now()
 	for i := range errs {
 		clients.Go(func() {
-			errs[i] = drive(ctx, addr, request, started.Add(during), &answered)
+			errs[i] = drive(ctx, addr, client(), started.Add(during), &answered)
 		})
 	}
 	clients.Wait()
 	return float64(answered.Load()) / time.Since(started).Seconds(), errors.Join(errs...)
 }
 
-func drive(ctx context.Context, addr string, request []byte, until time.Time, answered *atomic.Int64) error {
+func drive(ctx context.Context, addr string, next request, until time.Time, answered *atomic.Int64) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -45,7 +53,7 @@ func drive(ctx context.Context, addr string, request []byte, until time.Time, an
 	_ = conn.SetDeadline(until.Add(10 * time.Second))
 	in := bufio.NewReaderSize(conn, 16<<10)
 	for time.Now().Before(until) {
-		if _, err := conn.Write(request); err != nil {
+		if _, err := conn.Write(next()); err != nil {
 			return err
 		}
 		if err := skipAnswer(in); err != nil {
@@ -87,9 +95,11 @@ func skipAnswer(in *bufio.Reader) error {
 }
 
 // post is an HTTP request with a message.
-func post(addr string, message []byte) []byte {
-	return fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: text/xml; charset=utf-8\r\nSOAPAction: \"\"\r\nContent-Length: %d\r\n\r\n%s",
-		addr, len(message), message)
+func post(addr string, message []byte) []byte { return postTo(addr, "/", message) }
+
+func postTo(addr, path string, message []byte) []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: text/xml; charset=utf-8\r\nSOAPAction: \"\"\r\nContent-Length: %d\r\n\r\n%s",
+		path, addr, len(message), message)
 }
 
 // once sends one message and returns the body of the answer.

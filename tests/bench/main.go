@@ -45,6 +45,8 @@ func benches() []bench {
 		{"stamdata-import", stamdataImport},
 		{"ecpr-allocation", allocation},
 		{"ecpr-read", registered},
+		{"consent-check", consentCheck},
+		{"consent-http", consentHTTP},
 	}
 }
 

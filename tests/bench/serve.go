@@ -23,6 +23,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmldsig"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
+	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/identity"
 )
@@ -33,7 +34,13 @@ const (
 	nspServer       = "nsp"        // our router, verifier and gate
 	nspCachedServer = "nsp-cached" // the same with the cache of signature values that were good
 	otherServer     = "goxmldsig"  // etree and goxmldsig
+
+	// Those two again, which take the messages of a user check at every path.
+	consentServer       = "verify"
+	consentCachedServer = "verify-cached"
 )
+
+const cacheEntries = 16384 // as nspd has them
 
 // Files in the folder of the servers.
 const (
@@ -51,10 +58,13 @@ func be(ctx context.Context, kind, dir string) error {
 	e.HideBanner, e.HidePort = true, true
 	switch kind {
 	case nspServer:
-		e.POST("/", echo.WrapHandler(router(der, nil)))
+		e.POST("/", echo.WrapHandler(router(der, nil, registering())))
 	case nspCachedServer:
-		const entries = 16384
-		e.POST("/", echo.WrapHandler(router(der, xmldsig.NewCache(entries))))
+		e.POST("/", echo.WrapHandler(router(der, xmldsig.NewCache(cacheEntries), registering())))
+	case consentServer:
+		e.POST("/*", echo.WrapHandler(router(der, nil, checking())))
+	case consentCachedServer:
+		e.POST("/*", echo.WrapHandler(router(der, xmldsig.NewCache(cacheEntries), checking())))
 	default:
 		if err := peer(e, kind, der, filepath.Join(dir, fileAnswer)); err != nil {
 			return err
@@ -93,24 +103,50 @@ func peer(e *echo.Echo, kind string, der []byte, answerFile string) error {
 	return nil
 }
 
+// mounted is an operation that does nothing, and whose ID cards it takes.
+type mounted struct {
+	issuer    string
+	operation soap.Operation
+}
+
+// registering takes the cards of dgwstest.
+func registering() mounted {
+	return mounted{dgwstest.Issuer, soap.Operation{
+		Name:   soap.Name{Space: registrations, Local: "RegistrationRequest"},
+		Label:  "Bench",
+		Policy: admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3},
+		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
+			return func(w *xmlout.Writer) { w.Elem("r:Done", "", "xmlns:r", registrations) }, nil
+		},
+	}}
+}
+
+// checking takes the cards of the test federation, of a system whose word about its users counts.
+func checking() mounted {
+	const space = "urn:dk:nsi:consentservices:consentverification"
+	return mounted{devfed.STSIssuer, soap.Operation{
+		Name:  soap.Name{Space: space, Local: "ConsentForUserCheck"},
+		Label: "Bench",
+		Policy: admitting.Policy{
+			Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.Professional}, MinLevel: 3, HSUID: admitting.Required,
+		},
+		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
+			return func(w *xmlout.Writer) { w.Elem("v:ConsentForUserCheckResponse", "", "xmlns:v", space) }, nil
+		},
+	}}
+}
+
 // router is what a production server mounts, with an operation that does nothing and an audit log that forgets: what is left of a call is to
 // receive, parse, verify, admit and answer it.
-func router(der []byte, cache *xmldsig.Cache) http.Handler {
+func router(der []byte, cache *xmldsig.Cache, m mounted) http.Handler {
 	log := slog.New(slog.DiscardHandler)
-	verifier := &dgws.Verifier{Trust: dgwstest.Trust(dgwstest.AnchorOf(der, "bench", dgwstest.Issuer)), Now: time.Now, Cache: cache}
+	verifier := &dgws.Verifier{Trust: dgwstest.Trust(dgwstest.AnchorOf(der, "bench", m.issuer)), Now: time.Now, Cache: cache}
 	return soap.NewRouter(soap.Service{
-		Name:    "bench",
-		Profile: &soap.DGWS{Schemes: &auth.Schemes{DGWS: verifier}, Now: time.Now, NewID: uuid.NewString},
-		Operations: []soap.Operation{{
-			Name:   soap.Name{Space: registrations, Local: "RegistrationRequest"},
-			Label:  "Bench",
-			Policy: admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3},
-			Serve: func(context.Context, soap.Request) (soap.Reply, error) {
-				return func(w *xmlout.Writer) { w.Elem("r:Done", "", "xmlns:r", registrations) }, nil
-			},
-		}},
+		Name: "bench", Profile: &soap.DGWS{Schemes: &auth.Schemes{DGWS: verifier}, Now: time.Now, NewID: uuid.NewString}, Operations: []soap.Operation{m.operation},
 	}, soap.Deps{
-		Gate: &admitting.Gate{Audit: forgetful{}, Units: unbound{}, Now: time.Now, Log: log}, Now: time.Now, NewID: uuid.NewString, Log: log,
+		Gate: &admitting.Gate{
+			Audit: forgetful{}, Units: unbound{}, Now: time.Now, Log: log, Grants: func(context.Context, string, string) (bool, error) { return true, nil },
+		}, Now: time.Now, NewID: uuid.NewString, Log: log,
 	})
 }
 
