@@ -159,7 +159,7 @@ func (w writer) entry(m *consenting.Modification, of batch) {
 		for _, name := range of.names {
 			switch name {
 			case elemID:
-				w.elem(elemID, m.ID.String())
+				w.id(m.ID)
 			case elemCitizen:
 				w.elem(elemCitizen, m.Citizen.Digits())
 			case elemType:
@@ -177,6 +177,13 @@ func (w writer) entry(m *consenting.Modification, of batch) {
 	})
 }
 
+// id writes an id, unless there is none.
+func (w writer) id(id consent.ID) {
+	if id != 0 {
+		w.elem(elemID, id.String())
+	}
+}
+
 // registrations writes what an answer to ConsentRegistrationsGet holds.
 func (w writer) registrations(all []consent.Registration) {
 	w.part(elemRegistrations, func() {
@@ -188,7 +195,7 @@ func (w writer) registrations(all []consent.Registration) {
 
 func (w writer) registration(r *consent.Registration) {
 	w.Start("t:" + elemRegistration)
-	w.elem(elemID, r.ID.String())
+	w.id(r.ID)
 	w.elem(elemCitizen, r.Citizen.Digits())
 	w.elem(elemType, kindName(r.Kind))
 	w.who(r.Who)
