@@ -146,10 +146,11 @@ func (t *tx) putConsents(put []consent.Registration) error {
 	return in.flush()
 }
 
-// expireConsents has its condition twice: only what is still so is deleted.
-const expireConsents = `DELETE FROM consent_registration WHERE consent_id IN
-	(SELECT consent_id FROM consent_registration WHERE active = FALSE AND modified_at < ? ORDER BY modified_at LIMIT ?)
-	AND active = FALSE AND modified_at < ? RETURNING consent_id`
+const (
+	expireConsents = `DELETE FROM consent_registration WHERE consent_id IN
+		(SELECT consent_id FROM consent_registration WHERE active = FALSE AND modified_at < ? ORDER BY modified_at LIMIT ?) RETURNING consent_id`
+	expireVersions = "DELETE FROM consent_version WHERE consent_id IN "
+)
 
 func (s *consents) ExpireRevoked(ctx context.Context, before time.Time, n int) (removed int, done bool, err error) {
 	n = max(n, 0)
@@ -160,13 +161,13 @@ func (s *consents) ExpireRevoked(ctx context.Context, before time.Time, n int) (
 			err := rows.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, expireConsents, before.UnixMicro(), n, before.UnixMicro())
+		}, expireConsents, before.UnixMicro(), n)
 		if err != nil {
 			return err
 		}
 		removed = len(ids)
 		for some := range slices.Chunk(ids, chunk) {
-			if _, err := t.exec(t.ctx, "DELETE FROM consent_version WHERE consent_id IN "+values(len(some), 1), some...); err != nil {
+			if _, err := t.exec(t.ctx, expireVersions+values(len(some), 1), some...); err != nil {
 				return err
 			}
 		}

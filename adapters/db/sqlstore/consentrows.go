@@ -30,13 +30,13 @@ const (
 // consentCells are the values of consentColumns.
 func consentCells(r *consent.Registration) []any {
 	who := whoEveryone
-	switch {
+	switch { // the table takes no row with more than one
+	case r.Who.Foreign:
+		who = whoForeign
 	case !r.Who.Person.IsZero():
 		who = whoPerson
 	case r.Who.Org.SOR != "":
 		who = whoOrg
-	case r.Who.Foreign:
-		who = whoForeign
 	}
 	return []any{int64(r.ID), r.Version, r.Citizen.Digits(), int64(r.Kind), who, optional(r.Who.Person.Digits()), optional(r.Who.Org.SOR), r.Who.Org.SubUnits,
 		micros(r.What.Data.From), micros(r.What.Data.To), optional(r.What.Origin.SOR), r.What.Origin.SubUnits, micros(r.Valid.From), micros(r.Valid.To),

@@ -82,6 +82,9 @@ func (f *filler) number() int64 {
 
 // cell returns a value of the column for row i of the table.
 func (f *filler) cell(table string, c *column, i int) any {
+	if value, known := f.consentCell(table, c.Name, i); known {
+		return value
+	}
 	switch {
 	case c.NotNull == 0 && f.IntN(3) == 0:
 		return nil
@@ -114,9 +117,37 @@ func (f *filler) cell(table string, c *column, i int) any {
 	return f.octets(f.IntN(50))
 }
 
+// consentCell returns a value of a column of registrations that must agree with others of its row.
+func (f *filler) consentCell(table, column string, i int) (value any, known bool) {
+	if !strings.HasPrefix(table, "consent_") {
+		return nil, false
+	}
+	who := i % 4
+	switch column {
+	case "who_kind":
+		return int64(who), true
+	case "who_person", "who_org":
+		if who == map[string]int{"who_person": whoPerson, "who_org": whoOrg}[column] {
+			return f.text(), true
+		}
+		return nil, true
+	case "who_subs":
+		return int64(f.IntN(1 + who%3/2)), true // 1 of an organisation alone
+	case "origin_org":
+		return f.text(), true
+	case "origin_subs", "active":
+		return int64(f.IntN(2)), true
+	case "data_to", "valid_to", "modified_at":
+		return int64(f.IntN(1000)), true
+	case "data_from", "valid_from":
+		return int64(-1 - f.IntN(1000)), true
+	}
+	return nil, false
+}
+
 // isUnique tells whether a table has more keys than its primary one: no two current rows of a register, and no two registrations, have the same.
 func (f *filler) isUnique(table string) bool {
-	return strings.HasPrefix(table, "ecpr_") || slices.Contains(f.registers, table)
+	return strings.HasPrefix(table, "ecpr_") || strings.HasPrefix(table, "consent_") || slices.Contains(f.registers, table)
 }
 
 // column is a row of PRAGMA table_info.

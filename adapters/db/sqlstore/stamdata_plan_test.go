@@ -20,30 +20,34 @@ func nth(i int) string { return fmt.Sprint(1_010_000_000 + i) }
 // fillRegisters makes n current rows in each register, and as many closed ones before them.
 func fillRegisters(t testing.TB, db *DB, n int) {
 	t.Helper()
-	const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
 	for _, r := range stamdata.Registers() {
-		into := registerNamed(r.Name)
-		var values []string
-		for _, c := range into.columns {
-			switch value := "CAST(1010000000 + i AS TEXT)"; {
-			case into.name == "cpr_person" && c == "status":
-				values = append(values, "CASE WHEN i % 3 = 0 THEN '90' ELSE '01' END")
-			case into.name == "cpr_person" && c == "gaeldende_cpr":
-				values = append(values, "CASE WHEN i % 20 = 0 THEN CAST(1010000001 + i AS TEXT) ELSE '' END")
-			default:
-				values = append(values, value)
-			}
-		}
-		for _, valid := range []struct{ from, to string }{{"1", "2"}, {"2", "NULL"}} {
-			written(t, db, fmt.Sprintf("INSERT INTO %s (%s, %s) %s SELECT i + %d * %s, %s, %s, %s, %s FROM n", into.name, registerColumns, into.list(""),
-				fmt.Sprintf(numbers, n), n, valid.from, valid.from, valid.from, valid.to, strings.Join(values, ", ")))
-		}
+		fillRegister(t, db, registerNamed(r.Name), n)
 	}
 	if db.dialector(nil).Name() == "postgres" {
 		for _, r := range stamdata.Registers() {
 			_, err := server(db).writers.ExecContext(context.Background(), "VACUUM ANALYZE "+registerNamed(r.Name).name)
 			require.NoError(t, err)
 		}
+	}
+}
+
+func fillRegister(t testing.TB, db *DB, into registerTable, n int) {
+	t.Helper()
+	const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
+	var values []string
+	for _, c := range into.columns {
+		switch value := "CAST(1010000000 + i AS TEXT)"; {
+		case into.name == "cpr_person" && c == "status":
+			values = append(values, "CASE WHEN i % 3 = 0 THEN '90' ELSE '01' END")
+		case into.name == "cpr_person" && c == "gaeldende_cpr":
+			values = append(values, "CASE WHEN i % 20 = 0 THEN CAST(1010000001 + i AS TEXT) ELSE '' END")
+		default:
+			values = append(values, value)
+		}
+	}
+	for _, valid := range []struct{ from, to string }{{"1", "2"}, {"2", "NULL"}} {
+		written(t, db, fmt.Sprintf("INSERT INTO %s (%s, %s) %s SELECT i + %d * %s, %s, %s, %s, %s FROM n", into.name, registerColumns, into.list(""),
+			fmt.Sprintf(numbers, n), n, valid.from, valid.from, valid.from, valid.to, strings.Join(values, ", ")))
 	}
 }
 
