@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/adapters/soap/consentws"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
@@ -83,6 +84,7 @@ func TestNodeSOAPNames(t *testing.T) {
 	for _, path := range []string{
 		minlogws.PathRegistration20250312, minlogws.PathRegistration20230425, minlogws.PathCitizen20250312, minlogws.PathAssistants20250312,
 		minlogws.PathRegistration1, minlogws.PathPortal, ecprws.Path,
+		consentws.PathAdministration, consentws.PathAdministrationV1, consentws.PathVerification,
 	} {
 		name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
 		t.Run("AC-41 "+name, func(t *testing.T) {
