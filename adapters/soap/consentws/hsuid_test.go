@@ -95,6 +95,8 @@ func TestHSUID(t *testing.T) {
 			"HSUID and request name different organisations"},
 		{"HS-8 another organisation, once both are known", message{system: true, header: acting(doctorD, place+`" NameFormat="nsi:skskode`, "9990a1"),
 			body: userCheck(professional(doctorD, "", region))}, "hsuid_mismatch", "HSUID and request name different organisations"},
+		{"HS-8 another organisation than the token's", message{token: new(h.doctorToken().WithXML("urn:ihe:iti:xua:2017:subject:provider-identifier",
+			`<id xmlns="urn:hl7-org:v3" extension="`+otherRegion+`" root="1.2.208.176.1.1"/>`)), body: asked}, "hsuid_mismatch", ""},
 		{"HS-8 a citizen's header beside a professional's card", message{header: userHeader(userType, "nsi:Citizen", actor, doctorD, system, "TestViewer"), body: asked},
 			fault.CodeNotAuthorized, ""},
 		{"AU-5 an authorised professional for another", message{header: good, body: userCheck(professional(doctorD, anotherDoctor, region))}, fault.CodeNotAuthorized, ""},

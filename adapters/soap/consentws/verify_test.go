@@ -269,6 +269,7 @@ func TestVerificationForms(t *testing.T) {
 		"a data check of two":             {dataCheck(professional(doctorD, "", hospital) + someone), fault.CodeSyntax, "healthProfessional stands beside foreignHealthProfessional"},
 		"a number that is an element":     {userCheck(professional("<t:x/>", "", hospital)), fault.CodeSyntax, "healthProfessionalCPR is not text"},
 		"another operation of the domain": {strings.ReplaceAll(plain, userOp, "ConsentRevoke"), fault.CodeSyntax, ""},
+		"CT-45 Explain is no operation":   {strings.ReplaceAll(plain, userOp, "ConsentExplain"), fault.CodeSyntax, ""},
 		"an operation of nobody":          {strings.ReplaceAll(plain, "consentverification", "consentother"), fault.CodeSyntax, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -135,6 +135,12 @@ const (
 
 // verdicts writes what was found of each item.
 func (w writer) verdicts(ids []string, allowed []bool) {
+	const tags = len("<></><></><></>") + 2*len(prefixedResult+prefixedItemID+prefixedAccess) + len(valueAllowed)
+	size := tags * len(ids)
+	for _, id := range ids {
+		size += len(id)
+	}
+	w.Grow(size)
 	for i, id := range ids {
 		w.Start(prefixedResult)
 		w.Elem(prefixedItemID, id)

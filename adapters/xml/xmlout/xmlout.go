@@ -5,7 +5,10 @@
 // already canonical where it can be.
 package xmlout
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Writer builds a document. The zero value is ready; Reset allows its buffer to be used again.
 type Writer struct {
@@ -21,6 +24,9 @@ const usual = 2 << 10
 func (w *Writer) Reset(buf []byte) {
 	w.buf, w.open, w.tag = buf[:0], w.open[:0], false
 }
+
+// Grow makes room for n more octets: a writer that is told what is to come copies nothing on its way.
+func (w *Writer) Grow(n int) { w.buf = slices.Grow(w.buf, n) }
 
 // Start begins an element. attrs are names and values in turn; it panics if a value is missing.
 func (w *Writer) Start(name string, attrs ...string) {
