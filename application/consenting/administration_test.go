@@ -130,6 +130,9 @@ func TestWhoMayAdminister(t *testing.T) {
 		{"AU-4 staff whose header is a citizen's", edited(staff(), said(func(h *identity.HSUID) { h.UserType = "nsi:Citizen" })), none, refused},
 		{"AU-4 staff without number", edited(staff(), func(c *identity.Caller) { c.CPR, c.HSUID = cpr.Number{}, nil }), none, refused},
 		{"AU-4 a system's word about staff", edited(dds(granted, staffS), func(c *identity.Caller) { c.NationalRole = "SpaerAdminR8" }), none, refused},
+		{"AU-4 the word of a system with a token about staff", edited(dds(granted, staffS), func(c *identity.Caller) {
+			c.NationalRole, c.Credential = "SpaerAdminR8", identity.Credential{Scheme: identity.IDWS, Level: 4}
+		}), none, refused},
 		{"CT-31 staff whose header is of another", edited(staff(), said(func(h *identity.HSUID) { h.Acting = helperH })), none, refused},
 		{"CT-29 a doctor", doctor(doctorD), none, refused},
 		{"CT-29 a doctor who claims another responsible", edited(doctor(doctorD), said(func(h *identity.HSUID) {
