@@ -450,6 +450,15 @@ func TestConsentCheck(t *testing.T) {
 		require.Equal(t, http.StatusOK, h.sendJSON(t, me, http.MethodPost, path+"/revocation", "").Code)
 		assert.Equal(t, `{"answer":"positive"}`, h.asked(t, dds, holder, at(doctor, hospital)))
 	})
+	t.Run("UC-6 a check that comes again is answered anew", func(t *testing.T) {
+		again := func() string {
+			return h.sendJSON(t, dds, http.MethodPost, pathChecks, `{"requester":`+at(doctor, hospital)+`}`, append(of(holder), "Idempotency-Key", "k")...).Body.String()
+		}
+		assert.Equal(t, `{"answer":"positive"}`, again())
+		path := h.consented(t, me, blocked)
+		assert.Equal(t, `{"answer":"negative"}`, again())
+		require.Equal(t, http.StatusOK, h.sendJSON(t, me, http.MethodPost, path+"/revocation", "").Code)
+	})
 	t.Run("CT-9 professionals of other countries", func(t *testing.T) {
 		path := h.consented(t, me, `{"kind":"constraint","who":{"foreign":true},`+today+`}`)
 		assert.Equal(t, `{"answer":"negative"}`, h.asked(t, dds, holder, foreigner))
