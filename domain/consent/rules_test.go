@@ -99,7 +99,7 @@ func refusals() []struct {
 		{"more than ten years of a constraint", consent.Constraint, func(d *consent.Draft) { d.Valid = days(day(2026, 3, 1), day(2126, 3, 1)) }, nil},
 		{"ten years from a summer's midnight", consent.Positive, func(d *consent.Draft) { d.Valid = days(utc(2026, 6, 30, 22), utc(2036, 6, 30, 22)) }, nil},
 		// 29 March 2037 is a day on which the clock changes, 29 March 2027 is in summer.
-		{"CT-48 ten years of the clock, an hour more by it", consent.Positive, func(d *consent.Draft) {
+		{"ten years by the calendar that are an hour more by the clock", consent.Positive, func(d *consent.Draft) {
 			d.Valid = days(calendar.Day{Year: 2027, Month: 3, Dom: 29}.Start(), calendar.Day{Year: 2037, Month: 3, Dom: 29}.Start())
 		}, nil},
 	}
