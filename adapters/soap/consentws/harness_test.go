@@ -23,7 +23,6 @@ import (
 	"github.com/opennsp/nsp/adapters/db/memory"
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/consentws"
-	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/domain/consent"
@@ -302,17 +301,4 @@ func golden(t testing.TB, name, answer string) {
 		require.NoError(t, os.WriteFile(filepath.Join("testdata", name), []byte(strings.ReplaceAll(answer, "><t:", ">\n<t:")+"\n"), 0o600))
 	}
 	require.Equal(t, sample(t, name), answer)
-}
-
-// sender posts what a client sends to a service, for the citizen C with her portal.
-func (s *service) sender(t testing.TB, path string) func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-	server := httptest.NewServer(s.paths[path])
-	t.Cleanup(server.Close)
-	return func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error) {
-		var w xmlout.Writer
-		body(&w)
-		s.sent++
-		c := soap.Client{URL: server.URL + path}
-		return c.Call(ctx, action, []byte(envelope("m-"+strconv.Itoa(s.sent), citizenHeader(citizenC), string(w.Bytes()))))
-	}
 }

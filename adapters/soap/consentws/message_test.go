@@ -1,6 +1,7 @@
 package consentws_test
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/soap/consentws"
 	"github.com/opennsp/nsp/domain/consent"
+	"github.com/opennsp/nsp/ports/portstest"
 )
 
 // The ids of the samples.
@@ -37,6 +39,8 @@ func what(content string) string { return "<t:what>" + content + "</t:what>" }
 // since and until are limits of validity.
 func since(s string) string { return "<t:validFrom>" + s + "</t:validFrom>" }
 func until(s string) string { return "<t:validTo>" + s + "</t:validTo>" }
+
+const noForeigners = "<t:foreignHealthProfessionals>false</t:foreignHealthProfessionals>"
 
 const citizenElement = "<t:citizenCPR>" + citizenC + "</t:citizenCPR>"
 
@@ -166,7 +170,7 @@ func TestWho(t *testing.T) {
 	s := newService(t)
 	const hospitals = "<t:healthcareOrganization>" + hospital + "</t:healthcareOrganization>"
 	const subs, noSubs = "<t:includeSubOrganizations>true</t:includeSubOrganizations>", "<t:includeSubOrganizations>0</t:includeSubOrganizations>"
-	const foreign, notForeign = "<t:foreignHealthProfessionals>1</t:foreignHealthProfessionals>", "<t:foreignHealthProfessionals>false</t:foreignHealthProfessionals>"
+	const foreign = "<t:foreignHealthProfessionals>1</t:foreignHealthProfessionals>"
 	draft := since("2026-03-02")
 	for _, c := range []struct {
 		name, who string
@@ -177,8 +181,8 @@ func TestWho(t *testing.T) {
 		{"an organisation", hospitals, consent.Who{Org: consent.Organisation{SOR: hospital}}},
 		{"an organisation and what is below it", subs + hospitals, consent.Who{Org: consent.Organisation{SOR: hospital, SubUnits: true}}},
 		{"foreigners", foreign, consent.Who{Foreign: true}},
-		{"a person, and no foreigners", notForeign + doctor, consent.Who{Person: number(doctorD)}},
-		{"CT-22 both flags false", noSubs + notForeign, consent.Who{}},
+		{"a person, and no foreigners", noForeigners + doctor, consent.Who{Person: number(doctorD)}},
+		{"CT-22 both flags false", noSubs + noForeigners, consent.Who{}},
 		{"CT-22 an empty flag", "<t:foreignHealthProfessionals/>", consent.Who{}},
 		{"nothing", "", consent.Who{}},
 	} {
@@ -210,13 +214,16 @@ func TestMisspeltLimitsAreRefused(t *testing.T) {
 		"who in another namespace":            addConstraint(`<x:who xmlns:x="urn:x">` + doctor + `</x:who>` + draft),
 		"a person in another namespace":       addConstraint(who(`<x:healthProfessionalCPR xmlns:x="urn:x">`+doctorD+`</x:healthProfessionalCPR>`) + draft),
 		"misspelt in ConsentAdditions":        addConstraint("<t:Who>" + doctor + "</t:Who>" + draft),
-		"misspelt in ConsentModifications":    change("ConsentModifyConstraint", r.ID, "<t:waht/>"+draft),
+		"misspelt in ConsentModifications":    change("ConsentModifyConstraint", r.ID, "<t:whatever/>"+draft),
 		"misspelt in ConsentRevocations":      strings.Replace(revoke(r.ID), "</ConsentRevocations>", "<t:reason/></ConsentRevocations>", 1),
 		"validFrom in ConsentRevocations":     strings.Replace(revoke(r.ID), "</ConsentRevocations>", draft+"</ConsentRevocations>", 1),
 		"consentType, which the element says": addConstraint("<t:consentType>Negative</t:consentType>" + draft),
 		"consentId of what is new":            addConstraint("<t:consentId>" + r.ID.String() + "</t:consentId>" + draft),
 		"text in who":                         addConstraint(who(doctorD) + draft),
 		"text in what":                        addConstraint(what("2024") + draft),
+		"text beside an element in who":       addConstraint(who(noForeigners+doctorD) + draft),
+		"text among the parts of an entry":    addConstraint("until further notice" + draft),
+		"text that is written as CDATA":       addConstraint(who("<![CDATA["+doctorD+"]]>"+noForeigners) + draft),
 		"an element in a number":              addConstraint(who("<t:healthProfessionalCPR><t:x/></t:healthProfessionalCPR>") + draft),
 		"who twice":                           addConstraint(who(doctor) + who(doctor) + draft),
 		"a person twice":                      addConstraint(who(doctor+doctor) + draft),
@@ -478,6 +485,22 @@ func TestResend(t *testing.T) {
 		s.call(t, addConstraint(since("2026-03-02")))
 		assert.Contains(t, s.post(t, consentws.PathAdministration, message).Body.String(), "consentRegistration>")
 	})
+}
+
+// TestDown: a caller hears that nothing was done, and not why.
+func TestDown(t *testing.T) {
+	s := newService(t)
+	store := &portstest.FailingConsents{Store: s.db.Consents(false)}
+	store.OnRead.FailFrom(1, errors.New("a secret cause"))
+	store.OnUpdate.FailFrom(1, errors.New("a secret cause"))
+	s.admin.Store = store
+	t.Run("CT-40 the database is down", func(t *testing.T) {
+		for _, body := range []string{get(citizenC), addConstraint(since("2026-03-02")), revoke(sampleConstraint)} {
+			refused(t, s.send(t, body), "processing_problem", "The service cannot answer now")
+		}
+	})
+	s.admin.Store = nil // panics
+	refused(t, s.send(t, get(citizenC)), "processing_problem", "The service cannot answer now")
 }
 
 func TestHostileMessages(t *testing.T) {

@@ -35,10 +35,8 @@ func syntax(text string) error {
 
 // children calls read for each child of n that c names and that is not nil.
 func (b binder) children(n xmltree.Node, c content, read func(name string, child xmltree.Node) error) error {
-	if c.closed && b.tree.First(n) == xmltree.None {
-		if text, err := b.tree.Text(n); err != nil || xsd.Collapse(text) != "" {
-			return syntax(b.tree.Local(n) + textUnknown)
-		}
+	if c.closed && !b.tree.Blank(n) {
+		return syntax(b.tree.Local(n) + textUnknown)
 	}
 	var seen uint64
 	for child := b.tree.First(n); child != xmltree.None; child = b.tree.Next(child) {

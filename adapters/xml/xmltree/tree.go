@@ -6,6 +6,7 @@
 package xmltree
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"strings"
@@ -212,6 +213,28 @@ func (t *Tree) Text(n Node) (string, error) {
 		return alias(t.src, int(e.Content), int(e.Close-e.Content)), nil
 	}
 	return decodeText(t.src[e.Content:e.Close]), nil
+}
+
+// Blank reports whether all the text directly inside n is white space.
+func (t *Tree) Blank(n Node) bool {
+	from, end := t.elems[n].Content, t.elems[n].Close
+	for c := t.First(n); c != None; c = t.Next(c) {
+		if !blank(t.src[from:t.elems[c].Start]) {
+			return false
+		}
+		from = t.elems[c].End
+	}
+	return blank(t.src[from:end])
+}
+
+func blank(raw []byte) bool {
+	const space = " \t\r\n"
+	for s := (Scanner{Raw: raw}); s.Next(); {
+		if len(bytes.Trim(s.Run, space)) > 0 || s.Char != 0 && !strings.ContainsRune(space, s.Char) {
+			return false
+		}
+	}
+	return true
 }
 
 // Range returns the octets of n in Source: start is the '<' of its start tag, end is past the '>' of its end tag.

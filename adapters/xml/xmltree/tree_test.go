@@ -187,3 +187,13 @@ func TestAllocations(t *testing.T) {
 	})
 	assert.Zero(t, got)
 }
+
+func TestBlank(t *testing.T) {
+	for in, want := range map[string]bool{
+		`<a/>`: true, `<a></a>`: true, "<a> \r\n\t</a>": true, "<a> <b>x</b>\n<c/> </a>": true, `<a><!-- x --><b/>&#32;<![CDATA[ ]]></a>`: true,
+		`<a>x</a>`: false, `<a>x<b/></a>`: false, `<a><b/>x<c/></a>`: false, `<a><b/><c/> &#120;</a>`: false, `<a><b/><![CDATA[x]]></a>`: false, "<a>\u00a0</a>": false,
+	} {
+		tree := read(t, in)
+		assert.Equal(t, want, tree.Blank(tree.Root()), in)
+	}
+}
