@@ -68,16 +68,16 @@ func (p portal) number(digits string) cpr.Number {
 	return n
 }
 
-// shown is a registration of an answer. node-soap has numbers and truths as text where a type is of another schema than the message.
+// shown is a registration of an answer.
 type shown struct {
 	ID      string `json:"consentId"`
 	Type    string `json:"consentType"`
 	Citizen string `json:"citizenCPR"`
-	Active  string `json:"active"`
+	Active  bool   `json:"active"`
 	Who     *struct {
 		Person   string `json:"healthProfessionalCPR"`
 		Org      string `json:"healthcareOrganization"`
-		SubUnits string `json:"includeSubOrganizations"`
+		SubUnits bool   `json:"includeSubOrganizations"`
 	} `json:"who"`
 	What *struct {
 		Origin string `json:"originatingOrganization"`
@@ -171,7 +171,7 @@ func TestNodeSOAPAdministersConsent(t *testing.T) {
 			assert.Equal(t, blocked, all[0].Who.Person)
 			assert.Equal(t, hospital, all[0].What.Origin)
 			assert.Equal(t, hospital, all[1].Who.Org)
-			assert.Equal(t, "true", all[1].Who.SubUnits)
+			assert.True(t, all[1].Who.SubUnits)
 			assert.Equal(t, c.citizen, all[0].Citizen)
 			assert.Equal(t, "Testportal", all[0].CreatedIn)
 
@@ -193,8 +193,8 @@ func TestNodeSOAPAdministersConsent(t *testing.T) {
 			all = registrationsOf(t, results[4].Answer)
 			require.Len(t, all, 2)
 			assert.Nil(t, all[0].Who, "everyone")
-			assert.Equal(t, "true", all[0].Active)
-			assert.Equal(t, "false", all[1].Active)
+			assert.True(t, all[0].Active)
+			assert.False(t, all[1].Active)
 			assert.Equal(t, c.citizen, all[1].ModifiedBy)
 		})
 	}
