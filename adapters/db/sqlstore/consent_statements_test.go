@@ -16,6 +16,7 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/domain/validity"
+	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
@@ -182,6 +183,36 @@ func TestPostgresConsentUpdatesWait(t *testing.T) {
 			}, nothing))
 			require.NoError(t, soon(t, done))
 			require.Equal(t, []consent.Registration{r}, given)
+		})
+	}
+}
+
+// An update runs again where others get in between, but not for ever.
+func TestConsentUpdateRunsAgain(t *testing.T) {
+	ctx, db, citizen := context.Background(), opened(t), numberNamed(t, presentNumber)
+	deadlock := &postgresError{code: postgresDeadlock, answered: true}
+	for name, c := range map[string]struct {
+		collisions, runs int
+		want             error
+	}{
+		"it gets through in the end": {maxReruns, maxReruns + 1, nil},
+		"they are too many":          {maxReruns + 1, maxReruns + 1, ports.ErrConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			runs := 0
+			err := db.Consents(true).Update(ctx, citizen, func(all []consent.Registration) (consent.Change, error) {
+				require.Empty(t, all)
+				if runs++; runs <= c.collisions {
+					return consent.Change{}, deadlock
+				}
+				return consent.Change{}, nil
+			})
+			require.ErrorIs(t, err, c.want)
+			require.Equal(t, c.runs, runs)
+			if told, ok := fault.Of(err); c.want != nil {
+				require.True(t, ok)
+				require.Equal(t, ports.ErrConflict, error(told))
+			}
 		})
 	}
 }
