@@ -17,6 +17,7 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/domain/stamdata"
+	"github.com/opennsp/nsp/domain/validity"
 )
 
 // LogWhat says which verifications the citizen reads of in MinLog. Every override is kept in the log of overrides, whatever it says.
@@ -43,8 +44,9 @@ const (
 
 // Why an override is refused.
 var (
-	ErrNoOverride error = forbidden(fault.CodeNotAuthorized, "The caller may not override")
-	errCode       error = invalidRequest("The authorisation code is not 5 letters and digits")
+	ErrNoOverride  error = forbidden(fault.CodeNotAuthorized, "The caller may not override")
+	errMessageUsed error = invalidRequest("The MessageID was used for another override")
+	errCode        error = invalidRequest("The authorisation code is not 5 letters and digits")
 )
 
 // claimedCode is the authorisation of the principal that a system claims, in its header or, without one, in the message.
@@ -127,6 +129,28 @@ func (v *Verification) override(
 	}
 	if err := v.Overrides.Append(ctx, o, notices...); err != nil {
 		return unavailable("keep override", err)
+	}
+	return v.kept(ctx, &o)
+}
+
+// A message comes again within the life of an ID card; the citizen's overrides of that time are looked at, so many at most.
+const (
+	resendWithin = 24 * time.Hour
+	maxLookedAt  = 1000
+)
+
+// kept tells whether the log has the override, itself or that of the same message before. It has not where the message before was another's:
+// whoever uses a MessageID twice breaks through unseen otherwise.
+func (v *Verification) kept(ctx context.Context, o *consent.Override) error {
+	log, err := v.Overrides.ByCitizen(ctx, o.Citizen, validity.Period{From: o.At.Add(-resendWithin)}, "", maxLookedAt)
+	if err != nil {
+		return unavailable("find override", err)
+	}
+	if !slices.ContainsFunc(log, func(k consent.Override) bool {
+		return k.ID == o.ID || k.CVR == o.CVR && k.MessageID == o.MessageID && k.Operation == o.Operation &&
+			k.Acting == o.Acting && k.Responsible == o.Responsible
+	}) {
+		return errMessageUsed
 	}
 	return nil
 }

@@ -215,6 +215,33 @@ func TestOverride(t *testing.T) {
 		assert.Len(t, s.told(t), 1)
 	})
 
+	t.Run("UC-8 no message breaks through twice for one line in the log", func(t *testing.T) {
+		s := newSurgery(t)
+		system := func(acting cpr.Number) identity.Caller { return breaking(claiming(dds(granted, acting), codeD)) }
+		s.v.VerifyAuthorisation = false
+		_, err := s.check(t, system(doctorD), asking(doctorD))
+		require.NoError(t, err)
+		for _, again := range []struct {
+			caller identity.Caller
+			edit   func(*consenting.Question)
+		}{
+			{system(doctorD), func(q *consenting.Question) { q.Citizen = citizenB }},
+			{system(helperH), func(q *consenting.Question) { q.Acting = helperH }},
+			{system(doctorD), func(q *consenting.Question) { q.Responsible = helperH }},
+		} {
+			_, err := s.check(t, again.caller, questioned(asking(doctorD), again.edit))
+			refusedAs(t, err, fault.Malformed, invalid)
+		}
+		s.pass(25 * time.Hour)
+		_, err = s.check(t, system(doctorD), asking(doctorD))
+		refusedAs(t, err, fault.Malformed, invalid)
+		assert.Len(t, s.overridden(t), 1)
+
+		s.overrides.OnRead.FailFrom(1, errSecret)
+		_, err = s.check(t, breaking(doctor(doctorD)), asking(doctorD))
+		down(t, err)
+	})
+
 	t.Run("CT-37 too many items are not overridden", func(t *testing.T) {
 		s := newSurgery(t)
 		s.v.MaxItems = 1

@@ -166,12 +166,12 @@ func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *
 		if p := proof(caller); p != identity.IDWS && p != identity.Sample || caller.OnBehalfOf != nil {
 			return nobody, ErrNotForCitizen
 		}
-		return v.own(caller, q)
+		return own(caller, q)
 	case caller.Kind == identity.Citizen && vouched(caller):
 		if err := v.granted(ctx, caller, GrantAdmin); err != nil {
 			return nobody, err
 		}
-		return v.own(caller, q)
+		return own(caller, q)
 	case signed(caller) && caller.Credential.Scheme != identity.Session && !q.Foreign:
 		if caller.Authorised() {
 			return authorised, nil
@@ -198,7 +198,7 @@ func said(c identity.Caller) bool {
 }
 
 // own is the citizen who asks about herself.
-func (v *Verification) own(caller identity.Caller, q *Question) (verifier, error) {
+func own(caller identity.Caller, q *Question) (verifier, error) {
 	if !q.Citizen.IsZero() && !caller.Is(q.Citizen) {
 		return nobody, ErrNotForCitizen
 	}

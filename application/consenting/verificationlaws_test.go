@@ -247,7 +247,7 @@ func TestNobodyBesideTheMatrix(t *testing.T) {
 		if rapid.Bool().Draw(rt, "a grant is missing") {
 			s.without(grants[pick("grant", len(grants))])
 		}
-		c.MessageID = rapid.StringMatching(`[a-z]{12}`).Draw(rt, "message")
+		c.MessageID = s.newID()
 		want := verdict(c, q, s.grants)
 		got[want]++
 		*s.reads = countingStore{ConsentStore: s.store}
