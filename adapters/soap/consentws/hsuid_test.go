@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth/dgws/dgwstest"
+	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/trust"
@@ -101,6 +102,8 @@ func TestHSUID(t *testing.T) {
 			fault.CodeNotAuthorized, ""},
 		{"AU-5 an authorised professional for another", message{header: good, body: userCheck(professional(doctorD, anotherDoctor, region))}, fault.CodeNotAuthorized, ""},
 		{"AU-6 a helper of nobody", message{card: withoutCode, header: good, body: asked}, fault.CodeNotAuthorized, ""},
+		{"AU-7 a system's token", message{token: new(idwstest.SystemToken(h.now, keys().holder)), header: good, body: asked}, fault.CodeNotAuthorized, ""},
+		{"AU-7 a system's token without header", message{token: new(idwstest.SystemToken(h.now, keys().holder)), body: asked}, fault.CodeNotAuthorized, ""},
 		{"AU-8 a professional of ours asks for a foreigner", message{header: good, body: foreignersCheck()}, fault.CodeNotAuthorized, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

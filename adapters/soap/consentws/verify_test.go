@@ -135,11 +135,14 @@ func TestDataCheck(t *testing.T) {
 		assert.Equal(t, "<v:ConsentForDataCheckResponse"+spaces+"></v:ConsentForDataCheckResponse>", s.call(t, check()))
 		assert.Equal(t, []string{denied, denied}, s.verdicts(t, check(item("same", ""), item("same", ""))))
 
-		text, code = s.fault(t, check(append(slices.Clone(items), item("bad", period("x", "y")))...))
-		assert.Equal(t, [2]string{fault.CodeSyntax, "Entry 10002: dataPeriodFrom is not a date or a date and time"}, [2]string{code, text},
+		s.use.MaxItems = 3
+		text, code = s.fault(t, check(items[:4]...))
+		assert.Equal(t, [2]string{"too_many", "At most 3 items per request"}, [2]string{code, text})
+		text, code = s.fault(t, check(append(slices.Clone(items[:8]), item("bad", period("x", "y")))...))
+		assert.Equal(t, [2]string{fault.CodeSyntax, "Entry 9: dataPeriodFrom is not a date or a date and time"}, [2]string{code, text},
 			"what cannot be read comes before what is too much")
 		s.grants = nil
-		_, code = s.fault(t, check(items...))
+		_, code = s.fault(t, check(items[:4]...))
 		assert.Equal(t, fault.CodeNotAuthorized, code, "who may not ask hears nothing of limits")
 	})
 	t.Run("ids", func(t *testing.T) {
