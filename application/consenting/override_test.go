@@ -118,6 +118,8 @@ func TestOverride(t *testing.T) {
 		{"AU-10 AU-7 a system with a helper's own code", breaking(claiming(dds(granted, doctorD), codeD)), forAnother(doctorD, helperH), nil,
 			consent.Override{}},
 		{"AU-10 AU-7 a system without code", breaking(dds(granted, doctorD)), asking(doctorD), nil, consent.Override{}},
+		{"AU-10 AU-7 a system without code, where it is not looked up", breaking(dds(granted, doctorD)), asking(doctorD),
+			func(s *surgery) { s.v.VerifyAuthorisation = false }, consent.Override{}},
 		{"AU-10 AU-7 the message does not give the code beside a header", breaking(dds(granted, doctorD)), questioned(asking(doctorD), code), nil,
 			consent.Override{}},
 		{"HS-9 AU-7 a session, in the message", session(granted),
