@@ -30,7 +30,8 @@ func (s *server) consentServices(profile soap.Profile) []Mount {
 		Administration: &consenting.Administration{
 			Store: s.stores.consents, Overrides: s.stores.overrides, Outbox: s.stores.outbox, Trees: trees, Trail: admitting.Trail{},
 			Granted: s.grants.Has, Now: s.opt.Now, NewID: s.opt.NewID, DrawID: drawConsent, Roles: c.AdminRoles,
-			Professionals: c.Admin.Professionals, MaxEntries: c.Limits.Entries, MaxActive: c.Limits.Active, PositiveYears: c.Limits.PositiveYears,
+			Professionals: c.Admin.Professionals, MaxEntries: c.Limits.Entries, MaxActive: c.Limits.Active, MaxItems: c.Limits.Items,
+			PositiveYears: c.Limits.PositiveYears,
 		},
 		Verification: &consenting.Verification{
 			Store: s.stores.consents, Overrides: s.stores.overrides, Outbox: s.stores.outbox, Trees: trees,
