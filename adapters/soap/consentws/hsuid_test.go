@@ -172,7 +172,7 @@ func TestGrants(t *testing.T) {
 	})
 }
 
-// TestCT44 the citizen C asks about herself, and about B.
+// TestCT44CitizensAsk: the citizen C asks about herself, and about B.
 func TestCT44CitizensAsk(t *testing.T) {
 	s := newFederated(t)
 	s.register(t, block(everyone, allData))
