@@ -214,14 +214,19 @@ const (
 func questions(message []byte) func() request {
 	return func() func() []byte {
 		own := bytes.Clone(message)
-		citizen := own[bytes.Index(own, []byte(citizenMark)):][:len(citizenMark)]
-		id := own[bytes.Index(own, []byte(messageMark)):][:len(messageMark)]
+		citizen, id := marked(own, citizenMark), marked(own, messageMark)
 		return func() []byte {
 			copy(citizen, minlogtest.Nobody(rand.IntN(consentCitizens)))
 			copy(id[len(id)-10:], fmt.Appendf(nil, "%010d", rand.Int64N(1e10)))
 			return own
 		}
 	}
+}
+
+// marked is where a message has a mark.
+func marked(message []byte, mark string) []byte {
+	i := bytes.Index(message, []byte(mark))
+	return message[i : i+len(mark)]
 }
 
 // readConsents returns how long the store takes for the active registrations of a citizen, and how long a SELECT of one row by its key: medians,

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/adapters/auth/hsuid"
+	"github.com/opennsp/nsp/adapters/soap/consentws"
 	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/cpr"
@@ -16,14 +17,13 @@ import (
 	"github.com/opennsp/nsp/domain/org"
 	"github.com/opennsp/nsp/domain/validity"
 	"github.com/opennsp/nsp/tests/minlogtest"
-	"github.com/opennsp/nsp/tests/process"
 )
 
-// TestCT16BlockBindsEveryProcess has citizens block all their data at one of two processes on one database, and revoke it. Once that is
+// TestCT16BlockBindsEveryProcess has citizens block all their data at one of two processes on one database, and some revoke it. Once that is
 // answered, the other process says so to a doctor who asks, every time.
 func TestCT16BlockBindsEveryProcess(t *testing.T) {
 	skipIfShort(t)
-	const clients = 8
+	const clients, revoking = 8, 4 // every fourth revokes
 	citizens := make([]cpr.Number, 1000)
 	for i := range citizens {
 		citizens[i] = number(t, minlogtest.Nobody(i))
@@ -40,33 +40,39 @@ func TestCT16BlockBindsEveryProcess(t *testing.T) {
 	for client := range clients {
 		all.Go(func() {
 			for i := client; i < len(citizens) && !t.Failed(); i += clients {
-				blockAndRevoke(t, portal.At(servers[i%2].URL), asking.At(servers[1-i%2].URL), consenting.Question{
-					Citizen: citizens[i], Acting: acting, Org: place,
-				})
+				q := consenting.Question{Citizen: citizens[i], Acting: acting, Org: place}
+				administration := portal.At(servers[i%2].URL).For(identity.HSUID{UserType: "nsi:Citizen", Acting: q.Citizen, SystemName: "Test"}).Consent()
+				verification := asking.At(servers[1-i%2].URL).Consent()
+				block := blockAll(t, administration, q.Citizen)
+				wantAnswer(t, verification, q, consent.Negative)
+				if i/clients%revoking == 0 {
+					_, err := administration.Revoke(t.Context(), []consenting.Revocation{{ID: block, Citizen: q.Citizen}})
+					assert.NoError(t, err)
+					wantAnswer(t, verification, q, consent.PositiveAnswer)
+				}
 			}
 		})
 	}
 	all.Wait()
 }
 
-// blockAndRevoke has the citizen of the question block everybody at one process and revoke it; another one is asked after each.
-func blockAndRevoke(t *testing.T, portal, asking *process.Client, q consenting.Question) {
+// blockAll has a citizen block everybody.
+func blockAll(t *testing.T, administration *consentws.Client, citizen cpr.Number) consent.ID {
 	t.Helper()
-	administration := portal.For(identity.HSUID{UserType: "nsi:Citizen", Acting: q.Citizen, SystemName: "Test"}).Consent()
 	ids, err := administration.AddConstraint(t.Context(), []consenting.Addition{{
-		Citizen: q.Citizen, Draft: consent.Draft{Valid: validity.Period{From: time.Now().Truncate(time.Millisecond)}},
+		Citizen: citizen, Draft: consent.Draft{Valid: validity.Period{From: time.Now().Truncate(time.Millisecond)}},
 	}})
 	if !assert.NoError(t, err) || !assert.Len(t, ids, 1) {
-		return
+		return 0
 	}
-	answer, err := asking.Consent().UserCheck(t.Context(), q)
+	return ids[0]
+}
+
+func wantAnswer(t *testing.T, verification *consentws.Client, q consenting.Question, want consent.Answer) {
+	t.Helper()
+	got, err := verification.UserCheck(t.Context(), q)
 	assert.NoError(t, err)
-	assert.Equal(t, consent.Negative, answer, "what is blocked is not shown")
-	_, err = administration.Revoke(t.Context(), []consenting.Revocation{{ID: ids[0], Citizen: q.Citizen}})
-	assert.NoError(t, err)
-	answer, err = asking.Consent().UserCheck(t.Context(), q)
-	assert.NoError(t, err)
-	assert.Equal(t, consent.PositiveAnswer, answer, "what was revoked blocks no more")
+	assert.Equal(t, want, got)
 }
 
 func number(t *testing.T, digits string) cpr.Number {
