@@ -44,9 +44,10 @@ type Question struct {
 	Acting            cpr.Number // zero = not said
 	Responsible       cpr.Number // zero = nobody
 	Org               org.ID     // the place of treatment; the zero Scheme is one that is not known
-	Foreign           bool       // a professional of another country, whom the next two describe: the others but Citizen do not count
+	Foreign           bool       // a professional of another country, whom the next three describe: the others but Citizen do not count
 	Country           string     // two capital letters; audited
 	Identifier        string     // audited
+	OrgName           string     // audited
 	AuthorisationCode string     // of the principal, where there is no HSUID header to say it (JSON)
 	Override          bool       // asked for in the message itself (JSON)
 }

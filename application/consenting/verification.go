@@ -254,7 +254,7 @@ func (v *Verification) note(ctx context.Context, where audit.Context, caller ide
 		audit.PatientID.Is(q.Citizen.Digits()), audit.PatientIDSource.Is(register(q.Citizen)), audit.ActorRole.Is(role(caller)),
 	}
 	if q.Foreign {
-		info = append(info, audit.ActorID.Is(q.Identifier), audit.ActorCountry.Is(q.Country))
+		info = append(info, audit.ActorID.Is(q.Identifier), audit.ActorCountry.Is(q.Country), audit.ActorOrg.Is(q.OrgName))
 	} else {
 		acting, responsible, unit := q.Acting, q.Responsible, ""
 		if acting.IsZero() {

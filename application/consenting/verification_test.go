@@ -499,10 +499,12 @@ func TestVerificationInTheAuditLog(t *testing.T) {
 	assert.Equal(t, []string{"Samtykke/ConsentForUserCheck patient-id=0101010101 patient-id-source=CPR" +
 		" actor-id=0303030303 actor-id-source=CPR responsible-id=0202020202 actor-organisation=SOR:999002000016000" +
 		" System=Test Portal override=true answer=positive"}, s.said())
-	_, err = s.check(t, contactPoint(granted), foreigner())
+	abroad := foreigner()
+	abroad.OrgName = "Sjukhus"
+	_, err = s.check(t, contactPoint(granted), abroad)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Samtykke/ConsentForForeignersCheck patient-id=0101010101 patient-id-source=CPR actor-id=SE-TEST-1" +
-		" actor-country=SE System=Test Portal answer=negative"}, s.said())
+		" actor-country=SE actor-organisation=Sjukhus System=Test Portal answer=negative"}, s.said())
 	_, err = s.items(t, session(ungranted), asking(doctorD), consenting.Item{}, consenting.Item{})
 	refusedAs(t, err, fault.Forbidden, notAuthorized)
 	assert.Equal(t, []string{"Samtykke/ConsentForDataCheck patient-id=0101010101 patient-id-source=CPR actor-role=system" +

@@ -95,7 +95,7 @@ func (b binder) foreigner(n xmltree.Node, q *consenting.Question) error {
 		case elemIdentifier:
 			q.Identifier, err = b.short(child, maxIdentifier)
 		case elemOrgName:
-			_, err = b.short(child, maxOrgName)
+			q.OrgName, err = b.short(child, maxOrgName)
 		}
 		return err
 	})
