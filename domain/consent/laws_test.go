@@ -164,7 +164,7 @@ func law(t *testing.T, holds func(t *rapid.T, w world)) {
 	})
 }
 
-func TestAsTheOracle(t *testing.T) {
+func TestCT49AsTheOracle(t *testing.T) {
 	law(t, func(t *rapid.T, w world) {
 		require.Equal(t, w.oracle.check(w.regs, w.q, w.at), w.check(w.regs))
 		for i, allowed := range w.verdicts(w.regs) {

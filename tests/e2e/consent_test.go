@@ -340,7 +340,7 @@ type sight struct {
 	items map[item]string
 }
 
-func TestConsentDecides(t *testing.T) {
+func TestCT47ConsentOnEveryStore(t *testing.T) {
 	d, h := atA(doctorD), helping(helperH, doctorD)
 	everyone, all := "", ""
 	hid := func(unit string, subs bool) string { return fmt.Sprintf(unitWho, unit, subs) }
