@@ -98,12 +98,12 @@ func pieceOf(areas *org.Areas, item *Item) piece {
 	return p
 }
 
-// blocks tells whether a constraint covers the piece: their periods overlap, and the piece is, or may be, of the origin.
+// blocks tells whether a constraint covers the piece: it is, or may be, of the origin, which most are not, and their periods overlap.
 func (r *rule) blocks(p piece) bool {
-	return r.data.from < p.data.to && p.data.from < r.data.to && r.origin.Has(p.place) != org.No
+	return r.origin.Has(p.place) != org.No && r.data.from < p.data.to && p.data.from < r.data.to
 }
 
 // permits tells whether a positive consent covers the piece: its period contains that of the piece, and the piece is of the origin.
 func (r *rule) permits(p piece) bool {
-	return r.data.from <= p.data.from && p.data.to <= r.data.to && r.origin.Has(p.place) == org.Yes
+	return r.origin.Has(p.place) == org.Yes && r.data.from <= p.data.from && p.data.to <= r.data.to
 }
