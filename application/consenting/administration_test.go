@@ -702,6 +702,29 @@ func TestExplain(t *testing.T) {
 		_, err := h.Explain(t.Context(), token(citizenC), question(citizenC), time.Time{}, make([]consenting.Item, 10_001))
 		refusedAs(t, err, fault.TooLarge, "too_many")
 	})
+
+	// Each item names each registration that covers it: 10,000 items times 1,000 registrations would be 1 GiB of answer in the making.
+	t.Run("more items than may be explained by so many registrations", func(t *testing.T) {
+		h := newHouse(t)
+		additions := make([]consenting.Addition, 100)
+		for i := range additions {
+			additions[i] = consenting.Addition{Citizen: citizenC, Draft: always()}
+		}
+		for range 2 {
+			_, err := h.Add(t.Context(), token(citizenC), additions)
+			require.NoError(t, err)
+		}
+		for n, text := range map[int]string{5001: "At most 5000 items per request", 10: ""} {
+			e, err := h.Explain(t.Context(), token(citizenC), question(citizenC), time.Time{}, make([]consenting.Item, n))
+			if text == "" {
+				require.NoError(t, err)
+				assert.Len(t, e.Items[n-1].Constraints, 200)
+				continue
+			}
+			refusedAs(t, err, fault.TooLarge, "too_many")
+			assert.ErrorContains(t, err, text)
+		}
+	})
 }
 
 func TestListOverrides(t *testing.T) {

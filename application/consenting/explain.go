@@ -10,6 +10,9 @@ import (
 	"github.com/opennsp/nsp/domain/identity"
 )
 
+// maxFindings is how many times an explanation may name a registration beside an item: that is up to 100 MiB until it is sent.
+const maxFindings = 1_000_000
+
 // Explain tells the citizen what a professional would be answered at an instant (zero = now), and why, by the registrations of today. There is no
 // override of it. Professionals never see it.
 func (a *Administration) Explain(ctx context.Context, caller identity.Caller, q Question, at time.Time, items []Item,
@@ -35,10 +38,22 @@ func (a *Administration) Explain(ctx context.Context, caller identity.Caller, q 
 	if err != nil {
 		return consent.Explanation{}, unavailable("read registrations", err)
 	}
+	if most := maxFindings / max(countActive(all), 1); len(items) > most {
+		return consent.Explanation{}, tooMany(most, "items")
+	}
 	tree := a.Trees.Current()
 	explained = consent.Explain(all, tree, q.Requester(tree, at), at, resolved(items, tree, at))
 	if err := a.tell(ctx, caller, q.Citizen); err != nil {
 		return consent.Explanation{}, err
 	}
 	return explained, nil
+}
+
+func countActive(all []consent.Registration) (n int) {
+	for i := range all {
+		if all[i].Active {
+			n++
+		}
+	}
+	return n
 }

@@ -11,11 +11,14 @@ func Explain(regs []Registration, t *org.Tree, q Requester, at time.Time, items 
 	asked := newQuestion(t, &q, at)
 	e := Explanation{Registrations: make([]Explained, len(regs)), Items: make([]ExplainedItem, len(items))}
 	var found tally
+	areas := t.Areas()
+	var applying []explainedRule
 	for i := range regs {
 		r := &regs[i]
 		reason := asked.match(r)
 		if reason.applies() {
 			found.add(r)
+			applying = append(applying, explainedRule{ruleOf(&areas, &r.What), r.ID, r.Kind == Constraint})
 		}
 		if reason == AppliesToAllData && !r.What.IsZero() {
 			reason = AppliesToSomeData
@@ -23,25 +26,26 @@ func Explain(regs []Registration, t *org.Tree, q Requester, at time.Time, items 
 		e.Registrations[i] = Explained{ID: r.ID, Version: r.Version, Kind: r.Kind.normal(), Applies: reason.applies(), Reason: reason}
 	}
 	e.Answer = found.answer()
-	areas := t.Areas()
-	rules := make([]rule, len(regs))
-	for i := range regs {
-		rules[i] = ruleOf(&areas, &regs[i].What)
-	}
 	for i := range items {
-		e.Items[i] = explainItem(e.Registrations, rules, pieceOf(&areas, &items[i]))
+		e.Items[i] = explainItem(applying, pieceOf(&areas, &items[i]))
 	}
 	return e
 }
 
-func explainItem(regs []Explained, rules []rule, p piece) (e ExplainedItem) {
-	for i := range regs {
-		switch r := &regs[i]; {
-		case !r.Applies:
-		case r.Kind == Constraint && rules[i].blocks(p):
-			e.Constraints = append(e.Constraints, r.ID)
-		case r.Kind == Positive && rules[i].permits(p):
-			e.Positives = append(e.Positives, r.ID)
+// explainedRule is a rule of a registration that applies.
+type explainedRule struct {
+	rule
+	id         ID
+	constraint bool
+}
+
+func explainItem(applying []explainedRule, p piece) (e ExplainedItem) {
+	for i := range applying {
+		switch r := &applying[i]; {
+		case r.constraint && r.blocks(p):
+			e.Constraints = append(e.Constraints, r.id)
+		case !r.constraint && r.permits(p):
+			e.Positives = append(e.Positives, r.id)
 		}
 	}
 	e.Allowed = len(e.Constraints) == 0 || len(e.Positives) > 0

@@ -1,14 +1,11 @@
 package org
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Areas make areas of one tree, for the question which of many places lie in which of them. They are for one goroutine at a time.
 type Areas struct {
 	tree  *Tree
-	alien []string // units of areas that the tree does not know
+	alien map[string]int32 // where units of areas lie that the tree does not know
 }
 
 // Area is a unit, alone or with those below it: the places from in to end, and those of which that may be so.
@@ -58,16 +55,17 @@ func (s *Areas) Of(sor string, subs bool) Area {
 		}
 		return a
 	}
-	i := slices.Index(s.alien, sor)
-	if i < 0 {
-		i = len(s.alien)
-		s.alien = append(s.alien, sor)
+	in, ok := s.alien[sor]
+	if !ok {
+		if s.alien == nil {
+			s.alien = map[string]int32{}
+		}
+		in = int32(-1 - len(s.alien)) // fewer than 2^31
+		s.alien[sor] = in
 	}
-	a.in, a.end = alien(i), alien(i)+1
+	a.in, a.end = in, in+1
 	return a
 }
-
-func alien(i int) int32 { return int32(-1 - i) } // fewer than 2^31
 
 // Place returns the place of a unit, which is "" where it could not be resolved, for the areas made so far. It does not allocate.
 func (s *Areas) Place(sor string) Place {
@@ -81,8 +79,8 @@ func (s *Areas) Place(sor string) Place {
 		}
 		return Place{in: n.in, doubt: whichArea}
 	}
-	if i := slices.Index(s.alien, sor); i >= 0 {
-		return Place{in: alien(i), doubt: whichArea | whatsAbove}
+	if in, ok := s.alien[sor]; ok {
+		return Place{in: in, doubt: whichArea | whatsAbove}
 	}
 	return Place{in: nowhere, doubt: whichArea | whatsAbove}
 }
