@@ -119,6 +119,7 @@ const (
 	maxItemID     = 128
 	maxIdentifier = 200
 	maxOrgName    = 200
+	maxCode       = 50 // of an organisation
 )
 
 // kindOf reads a consentType.

@@ -150,7 +150,7 @@ func (b binder) boolean(n xmltree.Node) (bool, error) {
 
 // organisation reads an organisation with a codeSystem, SOR where there is none.
 func (b binder) organisation(n xmltree.Node) (org.ID, error) {
-	code, err := b.text(n)
+	code, err := b.short(n, maxCode) // the log of overrides keeps it, whatever it is
 	if err != nil {
 		return org.ID{}, err
 	}
