@@ -268,9 +268,10 @@ func (a *Administration) staff(c identity.Caller) bool {
 	return c.AuthorisationCode == "" && c.NationalRole != "" && slices.Contains(a.Roles, c.NationalRole)
 }
 
-// professional tells whether the caller is an authorised professional, on nobody else's behalf, and such may.
+// professional tells whether the caller is an authorised professional, by its own message and on nobody else's behalf, and such may.
 func (a *Administration) professional(c identity.Caller) bool {
-	return a.Professionals && c.Authorised() && (c.HSUID == nil || c.HSUID.Responsible.IsZero() || c.Is(c.HSUID.Responsible))
+	return a.Professionals && c.Authorised() && c.Credential.Scheme != identity.Session &&
+		(c.HSUID == nil || c.HSUID.Responsible.IsZero() || c.Is(c.HSUID.Responsible))
 }
 
 // tell keeps what MinLog is to be told of a look at a citizen's registrations.

@@ -165,6 +165,7 @@ func TestWhoMayAdminister(t *testing.T) {
 		{"AU-5 a doctor by token", edited(doctor(doctorD), func(c *identity.Caller) {
 			c.Credential, c.HSUID = identity.Credential{Scheme: identity.IDWS, Level: 3}, nil
 		}), notOthers},
+		{"AU-5 a doctor by session", opened(doctor(doctorD)), none},
 		{"AU-5 a doctor responsible for herself", edited(doctor(doctorD), said(func(h *identity.HSUID) { h.Responsible = doctorD })), notOthers},
 		{"AU-5 a doctor who helps another", edited(doctor(doctorD), said(func(h *identity.HSUID) { h.Responsible = helperH })), none},
 		{"AU-5 a doctor with a card of level 3", edited(doctor(doctorD), func(c *identity.Caller) { c.Credential.Level = 3 }), none},

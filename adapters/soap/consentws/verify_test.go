@@ -96,12 +96,13 @@ func TestDataCheck(t *testing.T) {
 	t.Run("CT-38 periods", func(t *testing.T) {
 		s := newFederated(t)
 		s.register(t, block(everyone, data2024))
-		assert.Equal(t, []string{allowed, denied, denied, denied, allowed, denied, denied, denied, allowed}, s.verdicts(t, check(
+		assert.Equal(t, []string{allowed, denied, denied, denied, allowed, denied, denied, denied, allowed, denied}, s.verdicts(t, check(
 			item("before", period("2023-05-01", "2023-12-31")), item("the last day counts", period("2023-05-01", "2024-01-01")),
 			item("one day", period("2024-12-31", "2024-12-31")),
 			item("from after to", period("2023-05-01", "2022-05-01")), item("to alone", "<t:dataPeriodTo>2023-01-01</t:dataPeriodTo>"),
 			item("from alone", "<t:dataPeriodFrom>2023-01-01</t:dataPeriodFrom>"), item("no period", ""),
 			item("an instant", period("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")), item("the next instant", period("2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")),
+			item("the last day is the one before the first", period("2023-05-02", "2023-05-01")),
 		)))
 		for _, bad := range []string{period("2024-13-01", "2024-12-01"), period("2024-01-01", "now"), period("", "")} {
 			text, code := s.fault(t, check(item("good", ""), item("bad", bad)))

@@ -5,6 +5,7 @@ import (
 	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/validity"
 )
 
 // errNoItemID is returned for an item that could not be answered.
@@ -107,6 +108,7 @@ func isCountry(s string) bool {
 
 // item reads a piece of data.
 func (b binder) item(n xmltree.Node) (id string, item consenting.Item, err error) {
+	last := xmltree.None // the end of the period
 	err = b.children(n, ofItem, func(name string, child xmltree.Node) (err error) {
 		switch name {
 		case elemItemID:
@@ -114,6 +116,7 @@ func (b binder) item(n xmltree.Node) (id string, item consenting.Item, err error
 		case elemDataFrom:
 			item.Data.From, err = b.from(child)
 		case elemDataTo:
+			last = child
 			item.Data.To, err = b.to(child)
 		case elemOrigin:
 			item.Origin, err = b.organisation(child)
@@ -122,6 +125,12 @@ func (b binder) item(n xmltree.Node) (id string, item consenting.Item, err error
 	})
 	if err == nil && id == "" {
 		err = errNoItemID
+	}
+	if err == nil && last != xmltree.None && item.Data.From.Equal(item.Data.To) {
+		// An instant, unless the last day is the one before the first: then the period is reversed, and tells nothing.
+		if begin, _ := b.from(last); !begin.Equal(item.Data.To) {
+			item.Data = validity.Period{}
+		}
 	}
 	return id, item, err
 }
