@@ -140,7 +140,7 @@ const (
 )
 
 // kept tells whether the log has the override, itself or that of the same message before. It has not where the message before was another's:
-// whoever uses a MessageID twice breaks through unseen otherwise.
+// whoever uses a MessageID twice breaks through unseen otherwise. The log does not tell foreigners apart, so that their messages never come again.
 func (v *Verification) kept(ctx context.Context, o *consent.Override) error {
 	log, err := v.Overrides.ByCitizen(ctx, o.Citizen, validity.Period{From: o.At.Add(-resendWithin)}, "", maxLookedAt)
 	if err != nil {
@@ -148,7 +148,7 @@ func (v *Verification) kept(ctx context.Context, o *consent.Override) error {
 	}
 	if !slices.ContainsFunc(log, func(k consent.Override) bool {
 		return k.ID == o.ID || k.CVR == o.CVR && k.MessageID == o.MessageID && k.Operation == o.Operation &&
-			k.Acting == o.Acting && k.Responsible == o.Responsible
+			k.Acting == o.Acting && k.Responsible == o.Responsible && !k.Acting.IsZero()
 	}) {
 		return errMessageUsed
 	}

@@ -176,6 +176,17 @@ func TestOverride(t *testing.T) {
 		requireTaken(t, told)
 	})
 
+	t.Run("AU-8 no other foreigner breaks through by the message of the first", func(t *testing.T) {
+		s := newSurgery(t)
+		s.v.OverrideByForeigners = true
+		_, err := s.check(t, breaking(contactPoint(granted)), foreigner())
+		require.NoError(t, err)
+		_, err = s.check(t, breaking(contactPoint(granted)), questioned(foreigner(), func(q *consenting.Question) { q.Identifier = "SE-TEST-2" }))
+		refusedAs(t, err, fault.Malformed, invalid)
+		assert.Len(t, s.overridden(t), 1)
+		assert.Len(t, s.told(t), 1)
+	})
+
 	t.Run("CT-35 what cannot be kept is not answered", func(t *testing.T) {
 		s := newSurgery(t)
 		s.overrides.OnAppend.FailFrom(1, errSecret)
