@@ -263,6 +263,7 @@ func TestConsentKeepsItsPlaces(t *testing.T) {
 	o.Set["stamdata.interval"] = "50ms"
 	s := nsptest.Start(t, o)
 	registers(t, s, owner, block(fmt.Sprintf(unitWho, unitA, true), ""))
+	registers(t, s, another, block(fmt.Sprintf(unitWho, unitX, true), ""))
 	for _, c := range []struct{ name, units, log string }{
 		{"CT-50 a cycle", unitA + ";" + unitA1 + ";sygehus;A;\n" + unitA1 + ";" + unitA + ";afdeling;A1;" + shakOfA1 + "\n" + unitX + ";;sygehus;X;\n" +
 			unitR + ";;institution;R;\n", "stamdata_bad_file"},
@@ -278,6 +279,7 @@ func TestConsentKeepsItsPlaces(t *testing.T) {
 			}
 			assert.Equal(t, "Negative", checked(t, s, owner, requester{doctorD, "", "SHAK", shakOfA1}))
 			assert.Equal(t, "Positive", checked(t, s, owner, at(unitX)))
+			assert.Equal(t, "Positive", checked(t, s, another, at(unitA1)), "where A1 lies is still known")
 		})
 	}
 }
