@@ -1,6 +1,7 @@
 package consenting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -209,7 +210,7 @@ func (s *step) check(citizen cpr.Number, before []step) error {
 // she uses (AU-2), national staff (AU-4) and, where professionals may and the server says so, authorised ones (AU-5). Nobody acts for another
 // citizen (AU-3). A citizen who is not said is missing, to whoever may administer anybody's.
 func (a *Administration) admit(ctx context.Context, c identity.Caller, citizen cpr.Number, professionals bool) error {
-	if err := checkHSUID(c, false); err != nil {
+	if err := cmp.Or(checkHSUID(c, false), checkCode(c, &Question{})); err != nil {
 		return err
 	}
 	if proof(c) == identity.DGWS && c.Credential.Level < minLevel {
