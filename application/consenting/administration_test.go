@@ -147,7 +147,7 @@ func TestWhoMayAdminister(t *testing.T) {
 		{"HS-4 a header without acting user", portal(granted, cpr.Number{}), none, lacks},
 		{"HS-4 a header without system", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.SystemName = "" })), none, lacks},
 		{"HS-4 staff whose header has no acting user", edited(staff(), said(func(h *identity.HSUID) { h.Acting = cpr.Number{} })), none, lacks},
-		{"HS-6 a header with a code that is none", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.ResponsibleCode = "0TST" })), none, lacks},
+		{"HS-6 a code that is none", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.ResponsibleCode = "0TST" })), none, lacks},
 		{"HS-6 staff whose header has a code that is none", edited(staff(), said(func(h *identity.HSUID) { h.ResponsibleCode = "0TST" })), none, lacks},
 		{"HS-8 a header about the citizen", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.Citizen = citizenC })), everything, ""},
 		{"HS-8 a header about another citizen", edited(portal(granted, citizenC), said(func(h *identity.HSUID) { h.Citizen = citizenB })), none, mismatch},
