@@ -260,7 +260,7 @@ func TestConsentByREST(t *testing.T) {
 
 func TestConsentKeepsItsPlaces(t *testing.T) {
 	o := consentOptions()
-	o.Set["stamdata.interval"] = "50ms"
+	o.Set["stamdata.interval"], o.Set["jobs.lease_ttl"] = "50ms", "5s" // a tenth of the lease is how often it is looked what is due
 	s := nsptest.Start(t, o)
 	registers(t, s, owner, block(fmt.Sprintf(unitWho, unitA, true), ""))
 	registers(t, s, another, block(fmt.Sprintf(unitWho, unitX, true), ""))
@@ -272,7 +272,7 @@ func TestConsentKeepsItsPlaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "stamdata", "sor-enhed.csv"), []byte("sorNummer;overordnetSor;type;navn;shak\n"+c.units), 0o600))
 			if !assert.Eventually(t, func() bool {
-				s.Clock.Advance(time.Second)
+				s.Clock.Advance(100 * time.Millisecond)
 				return strings.Contains(s.Logs(), c.log)
 			}, 20*time.Second, 20*time.Millisecond) {
 				t.Fatal(s.Logs())
