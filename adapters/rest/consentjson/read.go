@@ -60,12 +60,6 @@ func ReadExplanation(data []byte, limit int) (q Request, err error) {
 	return q, err
 }
 
-// ReadRegistrations reads {"registrations": [...]} as the API answers it.
-func ReadRegistrations(data []byte) (all []consent.Registration, err error) {
-	err = read(data, []string{"registrations"}, func(r *reader, name string) bool { return name == "registrations" && r.registrations(&all) })
-	return all, err
-}
-
 // ReadCase reads {"registrations", "requester", "at", "items", "units"}; the requester must be there. Registrations are as the API answers
 // them, and units {"sor", "parent", "shak", "yder"}, of which the first must be there.
 func ReadCase(data []byte) (c Case, err error) {
