@@ -38,10 +38,16 @@ func modifyBody(s *nsptest.Server, operation, citizen, id string, r rule) string
 }
 
 // told lets time pass until MinLog has n entries of consent about a citizen.
-func told(t *testing.T, s *nsptest.Server, citizen string, n int) []minlog.Entry {
+func told(t *testing.T, s *nsptest.Server, citizen string, n int) (entries []minlog.Entry) {
 	t.Helper()
-	var entries []minlog.Entry
-	require.Eventually(t, func() bool {
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for len(entries) < n {
+		select {
+		case <-tick.C:
+		case <-late:
+			require.Len(t, entries, n)
+		}
 		s.Clock.Advance(50 * time.Millisecond) // the relay looks once in that time
 		entries = nil
 		for _, r := range stored(t, s, minlog.Key("CPR:"+citizen)) {
@@ -49,8 +55,7 @@ func told(t *testing.T, s *nsptest.Server, citizen string, n int) []minlog.Entry
 				entries = append(entries, r.Entry)
 			}
 		}
-		return len(entries) >= n
-	}, 30*time.Second, 10*time.Millisecond)
+	}
 	require.Len(t, entries, n)
 	return entries
 }
