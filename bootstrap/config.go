@@ -319,7 +319,7 @@ type Config struct {
 			Source string
 			MaxAge time.Duration
 		}
-		Retention struct{ RevokedYears, OverrideYears int }
+		Retention struct{ InactiveYears, OverrideYears int }
 	}
 	SCES struct{ CountyCode string }
 	SKRS struct {

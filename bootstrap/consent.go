@@ -25,7 +25,7 @@ func (s *server) consentServices(profile soap.Profile) []Mount {
 	if !s.cfg.runsAny(RoleConsent) {
 		return nil
 	}
-	c, trees := &s.cfg.Consent, s.orgTrees()
+	c, trees, counts := &s.cfg.Consent, s.orgTrees(), s.metrics.Consent()
 	s.consent = &rest.Consent{
 		Administration: &consenting.Administration{
 			Store: s.stores.consents, Overrides: s.stores.overrides, Outbox: s.stores.outbox, Trees: trees, Trail: admitting.Trail{},
@@ -37,7 +37,7 @@ func (s *server) consentServices(profile soap.Profile) []Mount {
 			Store: s.stores.consents, Overrides: s.stores.overrides, Outbox: s.stores.outbox, Trees: trees,
 			Authorisations: s.stores.authorisations, Trail: admitting.Trail{}, Granted: s.grants.Has, Now: s.opt.Now, NewID: s.opt.NewID,
 			VerifyAuthorisation: c.Override.VerifyAuthorisation, OverrideByForeigners: c.Override.Foreign, MinLog: consenting.LogWhat(c.MinLog),
-			MaxItems: c.Limits.Items,
+			MaxItems: c.Limits.Items, Decided: counts.Decided, Overridden: counts.Overridden,
 		},
 		Audiences: s.cfg.IDWS.Audiences.Consent,
 	}
@@ -67,7 +67,7 @@ func (s *server) retention() *consenting.Retention {
 	c := &s.cfg.Consent.Retention
 	return &consenting.Retention{
 		Store: s.stores.consents, Overrides: s.stores.overrides, Trail: admitting.Trail{}, Now: s.opt.Now,
-		RevokedYears: c.RevokedYears, OverrideYears: c.OverrideYears,
+		RevokedYears: c.InactiveYears, OverrideYears: c.OverrideYears,
 	}
 }
 

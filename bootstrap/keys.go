@@ -245,8 +245,8 @@ func keys() []key {
 
 		{path: "consent.admin_roles", doc: "national roles whose holders administer every citizen's registrations", field: func(c *Config) field { return (*list)(&c.Consent.AdminRoles) }},
 		{path: "consent.admin.professionals", doc: "whether authorised professionals administer them too", field: func(c *Config) field { return (*truth)(&c.Consent.Admin.Professionals) }},
-		{path: "consent.limits.entries", doc: "registrations of one call", field: func(c *Config) field { return &number{&c.Consent.Limits.Entries, 1, 1000} }},
-		{path: "consent.limits.active", doc: "active registrations of a citizen", field: func(c *Config) field { return &number{&c.Consent.Limits.Active, 1, 100_000} }},
+		{path: "consent.limits.entries", doc: "registrations of one call", field: func(c *Config) field { return &number{&c.Consent.Limits.Entries, 1, 100} }},
+		{path: "consent.limits.active", doc: "active registrations of a citizen", field: func(c *Config) field { return &number{&c.Consent.Limits.Active, 1, 10_000} }},
 		{path: "consent.limits.items", doc: "pieces of data that are judged in one call", field: func(c *Config) field { return &number{&c.Consent.Limits.Items, 1, 10_000} }},
 		{path: "consent.limits.positive_years", doc: "how long a positive consent may be valid", field: func(c *Config) field { return &number{&c.Consent.Limits.PositiveYears, 1, 100} }},
 		{path: "consent.override.verify_authorisation", doc: "whether the authorisation that a system claims for an override must be in the register of authorisations", field: func(c *Config) field { return (*truth)(&c.Consent.Override.VerifyAuthorisation) }},
@@ -259,7 +259,7 @@ func keys() []key {
 			return &choice{&c.Consent.Org.Source, []string{OrgStamdata, OrgNone}}
 		}},
 		{path: "consent.org.max_age", doc: "how old that register may be before it is an alarm, in production", field: func(c *Config) field { return positive(&c.Consent.Org.MaxAge) }},
-		{path: "consent.retention.revoked_years", doc: "how long registrations are kept that were revoked; 0 = for ever", field: func(c *Config) field { return &number{&c.Consent.Retention.RevokedYears, 0, 100} }},
+		{path: "consent.retention.inactive_years", doc: "how long registrations are kept that were revoked; 0 = for ever", field: func(c *Config) field { return &number{&c.Consent.Retention.InactiveYears, 0, 100} }},
 		{path: "consent.retention.override_years", doc: "how long overrides are kept; 0 = for ever", field: func(c *Config) field { return &number{&c.Consent.Retention.OverrideYears, 0, 100} }},
 
 		{path: "sces.county_code", doc: "CountyCode in answers of the CPR look-up", field: func(c *Config) field { return (*text)(&c.SCES.CountyCode) }},

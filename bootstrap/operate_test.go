@@ -415,11 +415,11 @@ func TestMetricLabels(t *testing.T) {
 	assert.Contains(t, text, `nspd_sts_issued_total{kind="Issue"} 1`)
 
 	known := map[string]string{
-		"service": `minlog(1-registration|2-(registration|lookup|lookupid))?|sts(-[a-z0-9]+)?|test|security-(api|session)|ecpr|sces|skrs|stamdata-[a-z-]+`, "operation": `other|[A-Z][A-Za-z0-9]*`,
+		"service": `minlog(1-registration|2-(registration|lookup|lookupid))?|sts(-[a-z0-9]+)?|test|security-(api|session)|ecpr|sces|skrs|stamdata-[a-z-]+|consent-[a-z0-9-]+`, "operation": `other|[A-Z][A-Za-z0-9]*`,
 		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": `[a-z][a-z0-9_-]*`, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
 		"category": `dk\.sds\.nsp\.audit\.log\.[a-z0-9/]+`, "result": `ok|failed|added|duplicate`, "topic": `minlog\.registrations\.v1`,
 		"partition": `\d+`, "le": `[0-9.e+]+|\+Inf`, "version": `.*`, "commit": `.*`, "goversion": `go.*`, "limit": `caller|failed_security`,
-		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`, "job": `purge|minlog-cleanup|ecpr-export|stamdata-import`,
+		"kind": `[A-Z][A-Za-z0-9]*`, "listener": `service|admin`, "job": `purge|minlog-cleanup|ecpr-export|stamdata-import|consent-retention`, "answer": `positive|data_specific|negative`,
 		"register": `[a-z-]+|ecpr2registeret`, "datatype": `[a-z]+`,
 	}
 	seen := map[string]bool{}
@@ -441,7 +441,7 @@ func TestMetricLabels(t *testing.T) {
 			"audit_append_seconds_count", "audit_writable", "audit_free_bytes", "access_dropped_total", "security_events_dropped_total",
 			"messagelog_lag", "messagelog_produce_seconds_count", "messagelog_consumed_total", "minlog_entries_total", "minlog_bulk_size_count",
 			"minlog_end_to_end_seconds_count", "replays_total", "sts_issued_total", "ecpr_issued_total", "ecpr_exhausted_total",
-			"ecpr_space_left_min", "stamdata_last_load_timestamp_seconds",
+			"ecpr_space_left_min", "stamdata_last_load_timestamp_seconds", "consent_overrides_total",
 		} {
 			assert.True(t, seen["nspd_"+name], "%s in %v", name, slices.Sorted(maps.Keys(seen)))
 		}

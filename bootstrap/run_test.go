@@ -158,7 +158,7 @@ func TestRunServes(t *testing.T) {
 				code              int
 				want              string
 			}{
-				{"GET", s.url + "/minlog2-registration/status", "", 200, "Database : OK\nMessage log : OK\nAudit log : OK\n"},
+				{"GET", s.url + "/minlog2-registration/status", "", 200, "Database : OK\nMessage log : OK\nOrganisations : OK\nAudit log : OK\n"},
 				{"GET", s.url + "/minlog2-lookup/alarm", "", 200, "OK\n"},
 				{"GET", s.url + "/minlog2-lookupid/version", "", 200, "minlog2-lookupid "},
 				{"GET", s.url + "/sts/health", "", 200, `{"status":"UP"}`},

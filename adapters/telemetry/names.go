@@ -38,6 +38,8 @@ const (
 	metricECPRExhausted    = "ecpr_exhausted_total"
 	metricSKRSRecords      = "skrs_records_total"
 	metricStamdataLoad     = "stamdata_last_load_timestamp_seconds"
+	metricConsentDecisions = "consent_decisions_total"
+	metricConsentOverrides = "consent_overrides_total"
 	metricOutboxWaiting    = "outbox_waiting"
 	metricOutboxParked     = "outbox_parked"
 	metricOutboxOldest     = "outbox_oldest_seconds"

@@ -72,7 +72,8 @@ func (a *Administration) Add(ctx context.Context, caller identity.Caller, additi
 			return c.rules.Add(c.all, e.Citizen, e.Kind, e.Draft, id, c.by)
 		}}
 	}
-	return a.write(ctx, audit.ConsentAdd, caller, steps)
+	where := ofKind(additions, func(e Addition) consent.Kind { return e.Kind }, audit.ConsentAddConstraint, audit.ConsentAddPositive, audit.ConsentAdd)
+	return a.write(ctx, where, caller, steps)
 }
 
 // Modify replaces what registrations of one citizen say, all or none, and returns their new versions in the order of the entries.
@@ -87,7 +88,21 @@ func (a *Administration) Modify(ctx context.Context, caller identity.Caller, mod
 			return c.rules.Modify(c.all, e.ID, e.Kind, e.Draft, c.by)
 		}}
 	}
-	return a.write(ctx, audit.ConsentModify, caller, steps)
+	where := ofKind(modifications, func(e Modification) consent.Kind { return e.Kind },
+		audit.ConsentModifyConstraint, audit.ConsentModifyPositive, audit.ConsentModify)
+	return a.write(ctx, where, caller, steps)
+}
+
+// ofKind returns what is said of entries that are all constraints, all positive consents, or neither.
+func ofKind[E any](entries []E, kind func(E) consent.Kind, constraints, positives, both audit.Context) audit.Context {
+	isPositive := func(e E) bool { return kind(e) != consent.Constraint }
+	switch {
+	case !slices.ContainsFunc(entries, isPositive):
+		return constraints
+	case slices.ContainsFunc(entries, func(e E) bool { return !isPositive(e) }):
+		return both
+	}
+	return positives
 }
 
 // Revoke ends registrations of one citizen for good, all or none, and returns their last versions in the order of the entries.

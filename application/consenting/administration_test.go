@@ -614,7 +614,7 @@ func TestAdministrationIsAudited(t *testing.T) {
 	const patient = "patient-id=0101010101 patient-id-source=CPR"
 	h := newHouse(t)
 	first := h.add(t, citizenC, consent.Constraint, always())
-	assert.Equal(t, []string{"Samtykke/ConsentAdd " + patient + " actor-role=Borger actor-id=0101010101 actor-id-source=CPR " +
+	assert.Equal(t, []string{"Samtykke/ConsentAddConstraint " + patient + " actor-role=Borger actor-id=0101010101 actor-id-source=CPR " +
 		"System=sundhed.dk consent-id.0=" + first.ID.String() + " consent-status.0=in_force"}, h.said())
 
 	staffs := patient + " actor-role=SpaerAdminR8 actor-id=0101010005 actor-id-source=CPR System=Test Portal"
@@ -633,6 +633,23 @@ func TestAdministrationIsAudited(t *testing.T) {
 	_, err = h.Revoke(t.Context(), staff(), []consenting.Revocation{{Citizen: citizenC, ID: first.ID}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Samtykke/ConsentRevoke " + staffs + " consent-id.0=" + first.ID.String() + " consent-status.0=revoked"}, h.said())
+
+	for want, kinds := range map[string][]consent.Kind{
+		"Constraint": {consent.Constraint}, "Positive": {consent.Positive, consent.Positive}, "": {consent.Positive, consent.Constraint},
+	} {
+		var additions []consenting.Addition
+		var modifications []consenting.Modification
+		for _, kind := range kinds {
+			additions = append(additions, consenting.Addition{Kind: kind})
+			modifications = append(modifications, consenting.Modification{Kind: kind})
+		}
+		_, err = h.Add(t.Context(), doctor(doctorD), additions)
+		require.Error(t, err)
+		assert.Contains(t, h.said()[0], "Samtykke/ConsentAdd"+want+" ")
+		_, err = h.Modify(t.Context(), doctor(doctorD), modifications)
+		require.Error(t, err)
+		assert.Contains(t, h.said()[0], "Samtykke/ConsentModify"+want+" ")
+	}
 
 	_, err = h.Revoke(t.Context(), doctor(doctorD), []consenting.Revocation{{Citizen: citizenC, ID: first.ID}})
 	require.Error(t, err)

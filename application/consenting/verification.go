@@ -41,6 +41,9 @@ type Verification struct {
 	OverrideByForeigners bool    // professionals of other countries may override
 	MinLog               LogWhat // "" = LogOverride
 	MaxItems             int     // of one call; 0 = 10,000
+
+	Decided    func(consent.Answer) // told of each answer to a check; nil = nobody is
+	Overridden func()               // told of each call that overrode; nil = nobody is
 }
 
 // Check tells how much of the citizen's data may be seen. A citizen may see all of her own, and so may who overrides, which is kept before
@@ -59,6 +62,9 @@ func (v *Verification) Check(ctx context.Context, caller identity.Caller, q Ques
 		answer = consent.Check(a.registrations, a.tree, a.requester, a.at)
 	}
 	v.Trail.Note(ctx, audit.Samtykke, where, audit.ConsentAnswer.Is(answer.String()))
+	if v.Decided != nil {
+		v.Decided(answer)
+	}
 	return answer, nil
 }
 
@@ -116,7 +122,9 @@ func (v *Verification) admit(ctx context.Context, where audit.Context, caller id
 	a.open = o || by == theCitizen
 	switch {
 	case o:
-		err = v.override(ctx, where, caller, q, &a, code)
+		if err = v.override(ctx, where, caller, q, &a, code); err == nil && v.Overridden != nil {
+			v.Overridden()
+		}
 	case v.MinLog == LogAll:
 		err = v.log(ctx, caller, q, &a)
 	}

@@ -53,18 +53,22 @@ const (
 	ListImports             Context   = "ListImports"
 	ListExports             Context   = "ListExports"
 
-	Samtykke             Component = "Samtykke" // consent
-	ConsentGet           Context   = "ConsentRegistrationsGet"
-	ConsentAdd           Context   = "ConsentAdd"
-	ConsentModify        Context   = "ConsentModify"
-	ConsentRevoke        Context   = "ConsentRevoke"
-	ConsentVersions      Context   = "ConsentVersions"
-	ConsentForUserCheck  Context   = "ConsentForUserCheck"
-	ConsentForForeigners Context   = "ConsentForForeignersCheck"
-	ConsentForDataCheck  Context   = "ConsentForDataCheck"
-	ConsentExplain       Context   = "ConsentExplain"
-	ConsentOverrides     Context   = "ConsentOverrides"
-	ConsentRetention     Context   = "ConsentRetention" // a job
+	Samtykke                Component = "Samtykke" // consent
+	ConsentGet              Context   = "ConsentRegistrationsGet"
+	ConsentAdd              Context   = "ConsentAdd" // of both kinds, which the older interface allows
+	ConsentAddConstraint    Context   = "ConsentAddConstraint"
+	ConsentAddPositive      Context   = "ConsentAddPositive"
+	ConsentModify           Context   = "ConsentModify" // as ConsentAdd
+	ConsentModifyConstraint Context   = "ConsentModifyConstraint"
+	ConsentModifyPositive   Context   = "ConsentModifyPositive"
+	ConsentRevoke           Context   = "ConsentRevoke"
+	ConsentVersions         Context   = "ConsentVersions"
+	ConsentForUserCheck     Context   = "ConsentForUserCheck"
+	ConsentForForeigners    Context   = "ConsentForForeignersCheck"
+	ConsentForDataCheck     Context   = "ConsentForDataCheck"
+	ConsentExplain          Context   = "ConsentExplain"
+	ConsentOverrides        Context   = "ConsentOverrides"
+	ConsentRetention        Context   = "ConsentRetention" // a job
 
 	ListParked  Context = "ListParked" // outbox
 	RetryParked Context = "RetryParked"

@@ -96,6 +96,8 @@ func TestConsentOverride(t *testing.T) {
 				assert.Equal(t, 3, broken)
 			})
 		}
+		assert.Contains(t, s.Fetch(t, "/metrics"), "nspd_consent_overrides_total 12\n")
+		assert.Contains(t, s.Fetch(t, "/metrics"), `nspd_consent_decisions_total{answer="positive"} 8`+"\n")
 		t.Run("CT-34 who may not", func(t *testing.T) {
 			citizen := "2001010101"
 			registers(t, s, citizen, block("", ""))

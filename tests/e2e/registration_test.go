@@ -213,7 +213,7 @@ func TestConcurrentRegistration(t *testing.T) {
 	t.Run("AC-18 SQLite, two consumers", func(t *testing.T) {
 		s := nsptest.Start(t, nsptest.Options{Store: "sqlite", Set: set})
 		stop := s.SecondConsumer(t)
-		registeredAtOnce(t, s, s)
+		registeredAtOnce(t, 4, s, s)
 		stop()
 	})
 	t.Run("AC-18 PostgreSQL and Kafka, two servers, one with a second consumer", func(t *testing.T) {
@@ -222,16 +222,15 @@ func TestConcurrentRegistration(t *testing.T) {
 		o := nsptest.Options{Store: "postgres", Kafka: nsptest.Kafka(t), Set: both}
 		one, other := nsptest.Start(t, o), nsptest.Start(t, o)
 		stop := other.SecondConsumer(t)
-		registeredAtOnce(t, one, other)
+		registeredAtOnce(t, 20, one, other)
 		stop()
 	})
 }
 
-// registeredAtOnce has 50 clients register 20 bulks of 100 entries each, half of them at each server, and finds every entry once.
-func registeredAtOnce(t *testing.T, servers ...*nsptest.Server) {
+// registeredAtOnce has 50 clients register so many bulks of 100 entries each, half of them at each server, and finds every entry once.
+func registeredAtOnce(t *testing.T, bulks int, servers ...*nsptest.Server) {
 	t.Helper()
 	const clients, entries = 50, 100
-	bulks := 20
 	if testing.Short() { // under the race detector
 		bulks = 2
 	}
