@@ -159,7 +159,7 @@ func TestNodeSOAPAdministersConsent(t *testing.T) {
 				})),
 				call(c.addPositive, "ConsentAdditions", entry("Positive", map[string]any{
 					"who":       map[string]any{"healthcareOrganization": hospital, "includeSubOrganizations": true},
-					"validFrom": "2026-03-02T08:00:00Z", "validTo": time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC3339),
+					"validFrom": time.Now().UTC().Format(time.RFC3339), "validTo": time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC3339),
 				})),
 				get)
 			require.Len(t, results, 3)
@@ -178,7 +178,7 @@ func TestNodeSOAPAdministersConsent(t *testing.T) {
 			_, results = node(t, c.path,
 				call(c.changeBlock, "ConsentModifications", entry("Negative", map[string]any{"consentId": block, "validFrom": "2026-03-02"})),
 				call(c.changeOther, "ConsentModifications", entry("Positive", map[string]any{
-					"consentId": positive, "validFrom": "2026-03-02", "validTo": time.Now().AddDate(2, 0, 0).Format(time.DateOnly),
+					"consentId": positive, "validFrom": time.Now().Format(time.DateOnly), "validTo": time.Now().AddDate(2, 0, 0).Format(time.DateOnly),
 				})),
 				call("ConsentRevoke", "ConsentRevocations", []any{map[string]any{"consentId": positive, "citizenCPR": c.citizen}}),
 				call("ConsentRevoke", "ConsentRevocations", []any{map[string]any{"consentId": positive, "citizenCPR": c.citizen}}),
