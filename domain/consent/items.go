@@ -100,10 +100,10 @@ func pieceOf(areas *org.Areas, item *Item) piece {
 
 // blocks tells whether a constraint covers the piece: it is, or may be, of the origin, which most are not, and their periods overlap.
 func (r *rule) blocks(p piece) bool {
-	return r.origin.Has(p.place) != org.No && r.data.from < p.data.to && p.data.from < r.data.to
+	return r.origin.MayHave(p.place) && r.data.from < p.data.to && p.data.from < r.data.to
 }
 
 // permits tells whether a positive consent covers the piece: its period contains that of the piece, and the piece is of the origin.
 func (r *rule) permits(p piece) bool {
-	return r.origin.Has(p.place) == org.Yes && r.data.from <= p.data.from && p.data.to <= r.data.to
+	return r.origin.Has(p.place) && r.data.from <= p.data.from && p.data.to <= r.data.to
 }

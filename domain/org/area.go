@@ -8,10 +8,11 @@ type Areas struct {
 	alien map[string]int32 // where units of areas lie that the tree does not know
 }
 
-// Area is a unit, alone or with those below it: the places from in to end, and those of which that may be so.
+// Area is a unit, alone or with those below it: so many places from in on, and those of which that may be so.
 type Area struct {
-	in, end int32
-	doubt   doubts
+	in    int32
+	many  uint32
+	doubt doubts
 }
 
 // Place is where a unit lies.
@@ -36,7 +37,7 @@ const nowhere = math.MinInt32
 func (t *Tree) Areas() Areas { return Areas{tree: t} }
 
 // Everywhere is an area that has every place.
-func Everywhere() Area { return Area{in: nowhere, end: math.MaxInt32} }
+func Everywhere() Area { return Area{in: nowhere, many: math.MaxUint32} }
 
 // Of returns the area of a unit, which is "" where it could not be resolved.
 func (s *Areas) Of(sor string, subs bool) Area {
@@ -49,9 +50,9 @@ func (s *Areas) Of(sor string, subs bool) Area {
 	}
 	if i, ok := s.tree.find(sor); ok {
 		n := &s.tree.nodes[i]
-		a.in, a.end = n.in, n.in+1
+		a.in, a.many = n.in, 1
 		if subs {
-			a.end = n.out
+			a.many = uint32(n.out - n.in)
 		}
 		return a
 	}
@@ -63,7 +64,7 @@ func (s *Areas) Of(sor string, subs bool) Area {
 		in = int32(-1 - len(s.alien)) // fewer than 2^31
 		s.alien[sor] = in
 	}
-	a.in, a.end = in, in+1
+	a.in, a.many = in, 1
 	return a
 }
 
@@ -85,16 +86,13 @@ func (s *Areas) Place(sor string) Place {
 	return Place{in: nowhere, doubt: whichArea | whatsAbove}
 }
 
-// Has answers as [Tree.Within] does for the unit of the place and that of the area. It does not allocate.
-func (a Area) Has(p Place) Answer {
-	if uint32(p.in)-uint32(a.in) < uint32(a.end)-uint32(a.in) { // a.in <= p.in && p.in < a.end, in one comparison
-		return Yes
-	}
-	if a.doubt&p.doubt != 0 {
-		return Maybe
-	}
-	return No
+// Has tells whether the unit of the place is, or lies below, that of the area, as [Tree.Within] answers Yes. It does not allocate.
+func (a *Area) Has(p Place) bool {
+	return uint32(p.in)-uint32(a.in) < a.many // a.in <= p.in && p.in < a.in+a.many, in one comparison
 }
+
+// MayHave tells whether that is so, or not known, as [Tree.Within] answers Yes or Maybe. It does not allocate.
+func (a *Area) MayHave(p Place) bool { return a.Has(p) || a.doubt&p.doubt != 0 }
 
 // Line is a unit with those above it, for the question in which of many units it lies. The zero Line is of a unit that could not be resolved.
 type Line struct {

@@ -15,6 +15,7 @@ var (
 	ErrCycle     = errors.New("units lie within themselves")
 	ErrDepth     = fmt.Errorf("more than %d units lie above one another", maxDepth)
 	ErrDuplicate = errors.New("a unit is there twice")
+	ErrNumber    = errors.New("the number of a unit is not 1 to 18 digits")
 )
 
 // Answer to whether one unit is within another. Maybe: the register does not tell.
@@ -32,7 +33,7 @@ const (
 type Tree struct {
 	units  []Unit
 	nodes  []node
-	bySOR  map[string]int32
+	bySOR  map[sorKey]int32
 	byCode map[ID][]int32 // SHAK and Yder
 }
 
@@ -44,14 +45,18 @@ type node struct {
 }
 
 // NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops.
-// The error is ErrCycle, ErrDepth or ErrDuplicate.
+// The error is ErrCycle, ErrDepth, ErrDuplicate or ErrNumber.
 func NewTree(units []Unit) (t *Tree, missing []string, err error) {
-	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[string]int32, len(units)), byCode: map[ID][]int32{}}
+	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[sorKey]int32, len(units)), byCode: map[ID][]int32{}}
 	for i, u := range units {
-		if _, twice := t.bySOR[u.SOR]; twice {
+		key, ok := keyOf(u.SOR)
+		if !ok {
+			return nil, nil, ErrNumber
+		}
+		if _, twice := t.bySOR[key]; twice {
 			return nil, nil, ErrDuplicate
 		}
-		t.bySOR[u.SOR] = int32(i) // fewer than 2^31
+		t.bySOR[key] = int32(i) // fewer than 2^31
 		for _, id := range []ID{{u.SHAK, SHAK}, {u.Yder, Yder}} {
 			if id, ok := id.normal(); ok {
 				t.byCode[id] = append(t.byCode[id], int32(i))
@@ -122,11 +127,35 @@ func (t *Tree) Len() int {
 
 // find returns where the unit with a SOR number stands.
 func (t *Tree) find(sor string) (i int32, ok bool) {
-	if t == nil || sor == "" {
+	if t == nil {
 		return 0, false
 	}
-	i, ok = t.bySOR[sor]
+	key, ok := keyOf(sor)
+	if !ok {
+		return 0, false
+	}
+	i, ok = t.bySOR[key]
 	return i, ok
+}
+
+// sorKey is a SOR number as the tree finds it: a 1 and then its digits. A text would lie elsewhere in memory, which takes longer than all else.
+type sorKey uint64
+
+const maxSOR = 18 // digits
+
+func keyOf(sor string) (k sorKey, ok bool) {
+	if sor == "" || len(sor) > maxSOR {
+		return 0, false
+	}
+	k = 1
+	for i := range len(sor) {
+		digit := sor[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		k = 10*k + sorKey(digit)
+	}
+	return k, true
 }
 
 // Unit returns the unit with a SOR number.

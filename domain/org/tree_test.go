@@ -41,6 +41,17 @@ func newTree(t testing.TB, units []org.Unit) *org.Tree {
 	return tree
 }
 
+// has is the answer of an area for a place.
+func has(a org.Area, p org.Place) org.Answer {
+	switch {
+	case a.Has(p):
+		return org.Yes
+	case a.MayHave(p):
+		return org.Maybe
+	}
+	return org.No
+}
+
 func TestWithin(t *testing.T) {
 	tree, missing, err := org.NewTree(units())
 	require.NoError(t, err)
@@ -73,7 +84,7 @@ func TestWithin(t *testing.T) {
 			assert.Equal(t, c.want, tree.Within(c.u, c.a, c.subs))
 			areas := tree.Areas()
 			area := areas.Of(c.a, c.subs)
-			assert.Equal(t, c.want, area.Has(areas.Place(c.u)))
+			assert.Equal(t, c.want, has(area, areas.Place(c.u)))
 		})
 	}
 }
@@ -192,12 +203,29 @@ func TestNoTree(t *testing.T) {
 		"24 units above one another":     {chain(24), nil},
 		"25 units above one another":     {chain(25), org.ErrDepth},
 		"a unit twice":                   {append(units(), org.Unit{SOR: section}), org.ErrDuplicate},
+		"a unit without number":          {[]org.Unit{{}}, org.ErrNumber},
+		"a number of 19 digits":          {[]org.Unit{{SOR: "1000000000000000000"}}, org.ErrNumber},
+		"a number that is none":          {[]org.Unit{{SOR: "12345x"}}, org.ErrNumber},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree, _, err := org.NewTree(c.units)
 			require.ErrorIs(t, err, c.want)
 			assert.Equal(t, c.want == nil, tree != nil)
 		})
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	all := []org.Unit{{SOR: "0"}, {SOR: "00"}, {SOR: "1"}, {SOR: "0123456"}, {SOR: "123456"}, {SOR: "999999999999999999"}, {SOR: "000000000000000000"}}
+	tree := newTree(t, all)
+	for _, want := range all {
+		got, ok := tree.Unit(want.SOR)
+		assert.True(t, ok)
+		assert.Equal(t, want, got)
+	}
+	for _, other := range []string{"", "000", "01", "9999999999999999999", "12345x", "-1"} {
+		_, ok := tree.Unit(other)
+		assert.False(t, ok, other)
 	}
 }
 
@@ -267,12 +295,12 @@ func TestWithinAsTheModel(t *testing.T) {
 			for _, a := range names {
 				for _, subs := range []bool{false, true} {
 					want := m.within(u, a, subs)
-					if in, has := line.Within(a, subs), made[[2]any{a, subs}].Has(place); in != want || has != want {
+					if in, has := line.Within(a, subs), has(made[[2]any{a, subs}], place); in != want || has != want {
 						t.Fatalf("Within(%q, %q, %v) = %v, its area %v, want %v", u, a, subs, in, has, want)
 					}
 				}
 			}
-			require.Equal(t, org.Yes, org.Everywhere().Has(place))
+			require.Equal(t, org.Yes, has(org.Everywhere(), place))
 			if _, known := m[u]; known {
 				line := tree.Lineage(u)
 				require.Equal(t, u, line[0])
@@ -304,7 +332,7 @@ func TestAnswersWithoutAllocation(t *testing.T) {
 	nation := areas.Of(top, true)
 	code := org.ID{Code: all[77_777].SHAK, Scheme: org.SHAK}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if tree.Within(bottom, top, true) != org.Yes || tree.Within(top, bottom, true) != org.No || nation.Has(areas.Place(bottom)) != org.Yes {
+		if tree.Within(bottom, top, true) != org.Yes || tree.Within(top, bottom, true) != org.No || !nation.Has(areas.Place(bottom)) {
 			t.Fatal("wrong")
 		}
 		if _, ok := tree.Resolve(code, now); !ok {
