@@ -74,7 +74,7 @@ func TestEventLog(t *testing.T) {
 				e.add(event(i))
 			}
 		}()
-		assert.Eventually(t, func() bool { return e.lost() > 0 }, 5*time.Second, time.Millisecond)
+		assert.Eventually(t, func() bool { return e.lost() > 0 }, time.Minute, time.Millisecond)
 		stop()
 		<-added
 	})

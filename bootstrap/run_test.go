@@ -129,7 +129,7 @@ func discardLog() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, sl
 // logs waits until the server has logged text.
 func (r *running) logs(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), text) }, 5*time.Second, time.Millisecond, "%s", r.log)
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), text) }, time.Minute, time.Millisecond, "%s", r.log)
 }
 
 func fetch(t *testing.T, method, url, body string) (int, string) {
@@ -322,7 +322,7 @@ func TestShutdown(t *testing.T) {
 	t.Run("OC-25 a call in progress is answered", func(t *testing.T) {
 		s, _, release, answer := begin(t)
 		s.shut()
-		require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "stopping") }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "stopping") }, time.Minute, time.Millisecond)
 		close(release)
 		got := <-answer
 		assert.Equal(t, 200, got.code, got.body)
@@ -343,7 +343,7 @@ func TestShutdown(t *testing.T) {
 		require.Eventually(t, func() bool {
 			code, _ := fetch(t, "GET", s.admin+"/readyz", "")
 			return code == 503
-		}, 5*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		code, body := fetch(t, "GET", s.url+"/test/status", "")
 		assert.Equal(t, 500, code)
 		assert.Contains(t, body, "shutting down")
@@ -383,7 +383,7 @@ func TestReload(t *testing.T) {
 	require.NoError(t, os.Rename(log, log+".moved"))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "federation", "trust.yaml"), []byte("garbage"), 0o600))
 	reload <- struct{}{}
-	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "trust files cannot be read") }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "trust files cannot be read") }, time.Minute, time.Millisecond)
 	_, err := os.Stat(log)
 	assert.NoError(t, err, "the log is there again")
 	require.NoError(t, s.stop())

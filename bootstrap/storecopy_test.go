@@ -92,7 +92,7 @@ func TestCopyToKafka(t *testing.T) {
 		var n int
 		got, n = recordsOf(t, readOnly{cluster}, topic)
 		return n == records-consumed
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	assert.Equal(t, want, got, "keys, headers, values, and the order of each key")
 	for _, table := range made.Tables {
 		assert.NotContains(t, []string{"minlog_offset", "log_partition", "log_record"}, table.Table)
@@ -127,7 +127,7 @@ func TestCopyToKafka(t *testing.T) {
 		require.Eventually(t, func() bool { // Kafka shows what was committed a little later
 			_, n := recordsOf(t, readOnly{cluster}, messagelog.Topic(other.MinLog.Topic))
 			return n == 1
-		}, 10*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 		_, err = CopyStore(t.Context(), from, other, ignore)
 		require.ErrorIs(t, err, sqlstore.ErrNotEmpty)
 		assert.ErrorContains(t, err, "delete the topic")

@@ -71,7 +71,7 @@ func TestAccessBatches(t *testing.T) {
 			a.Log(audit.Entry{})
 		}
 		count := countLines(t, opt.Dir)
-		require.Eventually(t, func() bool { return count() == 3 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return count() == 3 }, time.Minute, time.Millisecond)
 		require.NoError(t, a.Close())
 		assert.Equal(t, 4, count())
 	})
@@ -81,7 +81,7 @@ func TestAccessBatches(t *testing.T) {
 		a := openAccessLog(t, opt, realDisk())
 		a.Log(audit.Entry{})
 		count := countLines(t, opt.Dir)
-		require.Eventually(t, func() bool { return count() == 1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return count() == 1 }, time.Minute, time.Millisecond)
 	})
 	t.Run("disk blocks: lines over the queue are dropped and counted, nobody waits", func(t *testing.T) {
 		release := make(chan struct{})

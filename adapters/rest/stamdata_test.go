@@ -61,7 +61,7 @@ func TestRegisters(t *testing.T) {
 		h.runJobs(t)
 		require.Equal(t, http.StatusAccepted, h.call(t, http.MethodPost, pathImports, "", bearer(operatorToken)...).Code)
 		assert.Equal(t, []string{"SDM/StamdataImport user=operator"}, h.said(t))
-		require.Eventually(t, func() bool { return h.cleaned.begun() == 1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return h.cleaned.begun() == 1 }, time.Minute, time.Millisecond)
 		h.problem(t, h.call(t, http.MethodPost, pathImports, "", bearer(operatorToken)...), http.StatusConflict, "job_running")
 		h.cleaned.letGo()
 		h.finished(t)

@@ -112,7 +112,7 @@ func TestCall(t *testing.T) {
 	require.Eventually(t, func() bool {
 		code, out, stderr = call("lookup")
 		return code == 0 && strings.Count(out, "FMK") == 3
-	}, 10*time.Second, 10*time.Millisecond, "%s%s", out, stderr)
+	}, time.Minute, 10*time.Millisecond, "%s%s", out, stderr)
 	assert.Contains(t, out, "Opslag på medicinkort  Sekretær  TST01")
 
 	for _, c := range []struct {

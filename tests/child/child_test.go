@@ -57,8 +57,8 @@ func TestServerEndsWithItsStarter(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, 0), "it runs")
 	require.NoError(t, cmd.Process.Kill())
 	assert.Error(t, cmd.Wait())
-	assert.Eventually(t, gone(pid), 10*time.Second, 10*time.Millisecond)
-	assert.Eventually(t, func() bool { _, err := os.Stat(folder); return os.IsNotExist(err) }, 10*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, gone(pid), time.Minute, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { _, err := os.Stat(folder); return os.IsNotExist(err) }, time.Minute, 10*time.Millisecond)
 }
 
 func TestKillTakesTheChildren(t *testing.T) {
@@ -68,7 +68,7 @@ func TestKillTakesTheChildren(t *testing.T) {
 	p, err := Start(server(folder, "sleep 1000 & wait"))
 	require.NoError(t, err)
 	var children []int
-	require.Eventually(t, func() bool { children = childrenOf(p.PID); return len(children) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { children = childrenOf(p.PID); return len(children) == 1 }, time.Minute, time.Millisecond)
 	p.Kill()
 	assert.False(t, p.Alive())
 	assert.Eventually(t, gone(children[0]), time.Second, time.Millisecond)

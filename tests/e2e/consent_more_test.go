@@ -276,7 +276,7 @@ func TestConsentKeepsItsPlaces(t *testing.T) {
 			if !assert.Eventually(t, func() bool {
 				s.Clock.Advance(100 * time.Millisecond)
 				return strings.Contains(s.Logs(), c.log)
-			}, 20*time.Second, 20*time.Millisecond) {
+			}, time.Minute, 20*time.Millisecond) {
 				t.Fatal(s.Logs())
 			}
 			assert.Equal(t, "Negative", checked(t, s, owner, requester{doctorD, "", "SHAK", shakOfA1}))

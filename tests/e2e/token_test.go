@@ -239,7 +239,7 @@ func TestTrustChanges(t *testing.T) {
 	}
 	becomes := func(t *testing.T, message []byte, status int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return s.Post(t, nsptest.OperationPath, message).Status == status }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return s.Post(t, nsptest.OperationPath, message).Status == status }, time.Minute, time.Millisecond)
 	}
 	message := s.System("99999901").Message("trust-1", nsptest.OperationBody)
 	next := idwstest.NewKey(2048, "next STS")
@@ -267,7 +267,7 @@ func TestTrustChanges(t *testing.T) {
 	})
 	t.Run("SA-24 a file that cannot be read: the old set stays and readiness warns", func(t *testing.T) {
 		rewrite(t, func(string) string { return "anchors: [" })
-		require.Eventually(t, func() bool { return strings.Contains(s.Fetch(t, "/readyz"), "trust") }, 10*time.Second, time.Millisecond, "%s", s.Logs())
+		require.Eventually(t, func() bool { return strings.Contains(s.Fetch(t, "/readyz"), "trust") }, time.Minute, time.Millisecond, "%s", s.Logs())
 		s.takes(t, nsptest.OperationPath, nextMessage)
 		s.refuses(t, nsptest.OperationPath, message, fault.CodeCertificate)
 	})

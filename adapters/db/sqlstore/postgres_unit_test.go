@@ -58,7 +58,7 @@ func someoneWaits(t *testing.T, pool gorm.ConnPool) {
 		err := pool.QueryRowContext(context.Background(),
 			"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
 		return err == nil && n > 0
-	}, 10*time.Second, time.Millisecond, "nobody waits")
+	}, time.Minute, time.Millisecond, "nobody waits")
 }
 
 // soon returns what comes within some seconds.
@@ -67,7 +67,7 @@ func soon(t *testing.T, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it still waits")
 		return nil
 	}
