@@ -73,12 +73,11 @@ func (s *Areas) Place(sor string) Place {
 	if sor == "" {
 		return Place{in: nowhere, doubt: whichArea | whichUnit | whatsAbove}
 	}
-	if i, ok := s.tree.find(sor); ok {
-		n := &s.tree.nodes[i]
-		if n.open {
-			return Place{in: n.in, doubt: whichArea | whatsAbove}
+	if at, ok := s.tree.spot(sor); ok {
+		if at.in < 0 {
+			return Place{in: ^at.in, doubt: whichArea | whatsAbove}
 		}
-		return Place{in: n.in, doubt: whichArea}
+		return Place{in: at.in, doubt: whichArea}
 	}
 	if in, ok := s.alien[sor]; ok {
 		return Place{in: in, doubt: whichArea | whatsAbove}

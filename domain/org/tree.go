@@ -33,7 +33,7 @@ const (
 type Tree struct {
 	units  []Unit
 	nodes  []node
-	bySOR  map[sorKey]int32
+	bySOR  map[sorKey]spot
 	byCode map[ID][]int32 // SHAK and Yder
 }
 
@@ -47,7 +47,7 @@ type node struct {
 // NewTree builds a tree of units, which the caller leaves alone from then on. missing are the units whose parent is not there: they are tops.
 // The error is ErrCycle, ErrDepth, ErrDuplicate or ErrNumber.
 func NewTree(units []Unit) (t *Tree, missing []string, err error) {
-	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[sorKey]int32, len(units)), byCode: map[ID][]int32{}}
+	t = &Tree{units: units, nodes: make([]node, len(units)), bySOR: make(map[sorKey]spot, len(units)), byCode: map[ID][]int32{}}
 	for i, u := range units {
 		key, ok := keyOf(u.SOR)
 		if !ok {
@@ -56,7 +56,7 @@ func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 		if _, twice := t.bySOR[key]; twice {
 			return nil, nil, ErrDuplicate
 		}
-		t.bySOR[key] = int32(i) // fewer than 2^31
+		t.bySOR[key] = spot{unit: int32(i)} // fewer than 2^31
 		for _, id := range []ID{{u.SHAK, SHAK}, {u.Yder, Yder}} {
 			if id, ok := id.normal(); ok {
 				t.byCode[id] = append(t.byCode[id], int32(i))
@@ -84,6 +84,12 @@ func NewTree(units []Unit) (t *Tree, missing []string, err error) {
 	}
 	if int(placed) < len(units) {
 		return nil, nil, ErrCycle
+	}
+	for key, s := range t.bySOR {
+		if s.in = t.nodes[s.unit].in; t.nodes[s.unit].open {
+			s.in = ^s.in
+		}
+		t.bySOR[key] = s
 	}
 	return t, missing, nil
 }
@@ -127,16 +133,25 @@ func (t *Tree) Len() int {
 
 // find returns where the unit with a SOR number stands.
 func (t *Tree) find(sor string) (i int32, ok bool) {
+	s, ok := t.spot(sor)
+	return s.unit, ok
+}
+
+func (t *Tree) spot(sor string) (s spot, ok bool) {
 	if t == nil {
-		return 0, false
+		return spot{}, false
 	}
 	key, ok := keyOf(sor)
 	if !ok {
-		return 0, false
+		return spot{}, false
 	}
-	i, ok = t.bySOR[key]
-	return i, ok
+	s, ok = t.bySOR[key]
+	return s, ok
 }
+
+// spot is where a unit is in the lists, and its place in the walk: the complement of it where a unit above is missing. With it most questions
+// need no more than the one look.
+type spot struct{ unit, in int32 }
 
 // sorKey is a SOR number as the tree finds it: a 1 and then its digits. A text would lie elsewhere in memory, which takes longer than all else.
 type sorKey uint64
