@@ -42,7 +42,6 @@ const (
 const (
 	headerCitizen = "Citizen-Id"
 
-	maxItems          = 10_000  // of a question, where a use case does not say
 	maxItemsBytes     = 8 << 20 // of a body with items
 	defaultOverrides  = 100     // of an answer
 	maxOverrides      = 1000
@@ -417,7 +416,7 @@ func (a *api) checkConsent(ctx context.Context, x *exchange, caller identity.Cal
 
 func (a *api) checkItems(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
 	q, err := x.question(caller, func(body []byte) (consentjson.Request, error) {
-		return consentjson.ReadItemsCheck(body, cmp.Or(a.Consent.Verification.MaxItems, maxItems))
+		return consentjson.ReadItemsCheck(body, cmp.Or(a.Consent.Verification.MaxItems, consenting.DefaultMaxItems))
 	})
 	if err != nil {
 		return reply{}, err
@@ -437,7 +436,7 @@ func (a *api) checkItems(ctx context.Context, x *exchange, caller identity.Calle
 
 func (a *api) explainConsent(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
 	q, err := x.question(caller, func(body []byte) (consentjson.Request, error) {
-		return consentjson.ReadExplanation(body, cmp.Or(a.Consent.Administration.MaxItems, maxItems))
+		return consentjson.ReadExplanation(body, cmp.Or(a.Consent.Administration.MaxItems, consenting.DefaultMaxItems))
 	})
 	if err != nil {
 		return reply{}, err

@@ -1,6 +1,7 @@
 package consenting
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -24,11 +25,7 @@ func (a *Administration) Explain(ctx context.Context, caller identity.Caller, q 
 	if err := q.Complete(); err != nil {
 		return consent.Explanation{}, err
 	}
-	limit := a.MaxItems
-	if limit == 0 {
-		limit = defaultMaxItems
-	}
-	if len(items) > limit {
+	if limit := cmp.Or(a.MaxItems, DefaultMaxItems); len(items) > limit {
 		return consent.Explanation{}, tooMany(limit, "items")
 	}
 	if at.IsZero() {

@@ -1,6 +1,7 @@
 package consenting
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"github.com/opennsp/nsp/ports"
 )
 
-// defaultMaxItems is how many items one call may ask about.
-const defaultMaxItems = 10_000
+// DefaultMaxItems is how many items one call may ask about where nothing else is said.
+const DefaultMaxItems = 10_000
 
 // Why somebody may not verify.
 var (
@@ -116,7 +117,7 @@ func (v *Verification) admit(ctx context.Context, where audit.Context, caller id
 			return a, err
 		}
 	}
-	if limit := v.maxItems(); items > limit {
+	if limit := cmp.Or(v.MaxItems, DefaultMaxItems); items > limit {
 		return a, tooMany(limit, "items")
 	}
 	a.open = o || by == theCitizen
@@ -135,13 +136,6 @@ func (v *Verification) admit(ctx context.Context, where audit.Context, caller id
 		return a, unavailable("read registrations", err)
 	}
 	return a, nil
-}
-
-func (v *Verification) maxItems() int {
-	if v.MaxItems > 0 {
-		return v.MaxItems
-	}
-	return defaultMaxItems
 }
 
 // verifier is as what somebody may ask.

@@ -1,6 +1,7 @@
 package consentws
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -14,10 +15,7 @@ import (
 )
 
 // maxDataCheck is the size of a data check: 10,000 items that say everything are about 4 MiB.
-const (
-	maxDataCheck = 8 << 20
-	usualItems   = 10_000 // at most, where nothing else is said
-)
+const maxDataCheck = 8 << 20
 
 // Verification returns the service that tells whether a professional may see a citizen's data.
 func Verification(v *consenting.Verification, p soap.Profile) []Mount {
@@ -57,11 +55,7 @@ func answer(a consent.Answer, err error) (func(writer), error) {
 }
 
 func (s verifier) data(ctx context.Context, caller identity.Caller, b binder, root xmltree.Node) (func(writer), error) {
-	limit := s.use.MaxItems
-	if limit <= 0 {
-		limit = usualItems
-	}
-	c, err := b.check(root, ofDataCheck, limit)
+	c, err := b.check(root, ofDataCheck, cmp.Or(s.use.MaxItems, consenting.DefaultMaxItems))
 	if err != nil {
 		return nil, err
 	}
