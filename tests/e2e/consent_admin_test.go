@@ -40,7 +40,7 @@ func modifyBody(s *nsptest.Server, operation, citizen, id string, r rule) string
 // told lets time pass until MinLog has n entries of consent about a citizen.
 func told(t *testing.T, s *nsptest.Server, citizen string, n int) (entries []minlog.Entry) {
 	t.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for len(entries) < n {
 		select {
