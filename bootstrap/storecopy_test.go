@@ -149,13 +149,13 @@ func TestCopyToKafka(t *testing.T) {
 		assert.False(t, known, "a position of the old log means nothing in the new one")
 		bounds, err := cluster.Bounds(t.Context(), []messagelog.Topic{topic})
 		require.NoError(t, err)
-		part := messagelog.PartitionOf([]byte("key 3"), len(bounds[topic]))
+		part := (&messagelog.Record{Key: []byte("key 3")}).PartitionOf(len(bounds[topic]))
 		b := bounds[topic][part]
 		_, err = db.LogStore().Store(t.Context(), minlog.Partition{Topic: topic, Number: part}, b.First, b.End, minlog.Batch{})
 		require.NoError(t, err)
 		require.NoError(t, db.Close())
 		for key := range want {
-			if messagelog.PartitionOf([]byte(key), len(bounds[topic])) == part {
+			if (&messagelog.Record{Key: []byte(key)}).PartitionOf(len(bounds[topic])) == part {
 				delete(want, key)
 			}
 		}

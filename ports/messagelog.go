@@ -10,7 +10,8 @@ import (
 // MessageLog is the one append-only, partitioned log of MinLog and NAS: Kafka, SQL or memory. It is safe for concurrent use.
 type MessageLog interface {
 	// Append stores all records (of any topics) or none: at the commit of the unit of work in ctx; without one, before it returns.
-	// Equal keys of one topic go to one partition, in the order given. messagelog.ErrNoTopic where a topic is missing;
+	// Equal keys of one topic go to one partition, in the order given; so do records without a key that have the same Spread.
+	// messagelog.ErrNoTopic where a topic is missing;
 	// messagelog.ErrOutcomeUnknown if it cannot be told whether the records were stored. Nothing of recs is kept after Append returns.
 	Append(ctx context.Context, recs []messagelog.Record) error
 	// Bounds returns first kept offset and stable end of every partition (index = partition) of each topic; messagelog.ErrNoTopic.
@@ -32,6 +33,8 @@ type TopicAdmin interface {
 	// GrowTopic gives a topic at least so many partitions; those that are there keep their records, and records of a key may from then
 	// on go to another partition. It never takes partitions away. messagelog.ErrNoTopic.
 	GrowTopic(ctx context.Context, t messagelog.Topic, partitions int) error
+	// DeleteTopic deletes a topic with its records, for good; one that is not there is no error.
+	DeleteTopic(ctx context.Context, t messagelog.Topic) error
 	// Topics returns every topic with its number of partitions.
 	Topics(ctx context.Context) (map[messagelog.Topic]int, error)
 	// Trim deletes the records of a partition below offset before; the first kept offset becomes at least that (at most the end). It

@@ -67,6 +67,13 @@ type Schemes struct {
 // the gate; here the policy decides only whether a message may come without any. What the HSUID header says is in the caller as it was
 // written: whether it counts the gate decides.
 func (s *Schemes) Admit(ctx context.Context, m *Message, p admitting.Policy) (identity.Caller, error) {
+	var listed allowlist.Entry
+	if p.Listed != "" {
+		var ok bool
+		if listed, ok = s.Lists[p.Listed].Find(m.Addr); !ok {
+			return identity.Caller{}, refuse(ErrNotListed, "address")
+		}
+	}
 	if m.Security == xmltree.None && p.Addresses != "" {
 		return s.byAddress(m, p)
 	}
@@ -93,7 +100,7 @@ func (s *Schemes) Admit(ctx context.Context, m *Message, p admitting.Policy) (id
 			return identity.Caller{}, hsuidRefused(err, caller.Org.CVR)
 		}
 	}
-	caller.Administrator = Administers(caller, s.Administrators)
+	caller.Administrator, caller.Topics = Administers(caller, s.Administrators), listed.Topics
 	if m.Addr.IsValid() {
 		caller.Addr = m.Addr.String()
 	}
@@ -104,10 +111,10 @@ func (s *Schemes) Admit(ctx context.Context, m *Message, p admitting.Policy) (id
 func (s *Schemes) byAddress(m *Message, p admitting.Policy) (identity.Caller, error) {
 	entry, ok := s.Lists[p.Addresses].Find(m.Addr)
 	if !ok {
-		return identity.Caller{}, refuse(errNotListed, "address")
+		return identity.Caller{}, refuse(ErrNotListed, "address")
 	}
 	return identity.Caller{
-		Kind: identity.System, SystemName: entry.Name, Addr: m.Addr.String(),
+		Kind: identity.System, SystemName: entry.Name, Addr: m.Addr.String(), Topics: entry.Topics,
 		Credential: identity.Credential{Scheme: identity.Address, ID: entry.Name},
 	}, nil
 }

@@ -24,6 +24,9 @@ func (r *Refusal) Unwrap() []error {
 
 func refuse(f fault.Error, cause string) error { return &Refusal{Fault: f, Cause: cause} }
 
+// ErrNotListed answers whoever calls from an address that is not on the list of the operation.
+var ErrNotListed = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "Calls from this address are not accepted."}
+
 // What callers hear before any scheme is known.
 var (
 	errNoSecurity  = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeMissingHeader, Text: "The Security header is missing."}
@@ -31,8 +34,7 @@ var (
 		Text: "The Security header has no Assertion."}
 	errAssertion = fault.Error{Kind: fault.Unauthenticated, Code: fault.CodeIDCard,
 		Text: "The Security header must hold exactly one ID card or token."}
-	errNotListed = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "Calls from this address are not accepted."}
-	errTLS       = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
+	errTLS = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized,
 		Text: "The client certificate of the connection is not the one of the credential."}
 	errScheme = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "This kind of credential is not accepted here."}
 )

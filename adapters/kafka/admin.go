@@ -98,6 +98,16 @@ func (a topics) GrowTopic(ctx context.Context, t messagelog.Topic, partitions in
 	}
 }
 
+// DeleteTopic returns once the controller has taken the topic away; brokers may know it for a while.
+func (a topics) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
+	err := a.do(ctx, nil, func(admin sarama.ClusterAdmin) error { return admin.DeleteTopic(string(t)) })
+	a.c.reader.outdate(t)
+	if err != nil && !errors.Is(missing(err), messagelog.ErrNoTopic) {
+		return fmt.Errorf("delete topic %s: %w", t, err)
+	}
+	return nil
+}
+
 // Topics leaves out Kafka's own topics.
 func (a topics) Topics(ctx context.Context) (map[messagelog.Topic]int, error) {
 	var found map[messagelog.Topic]int

@@ -52,7 +52,7 @@ func entries(recs []messagelog.Record, counts map[messagelog.Topic]int) []entry 
 	room := make(arena, 0, bytes)
 	for i, r := range recs {
 		e := &all[i]
-		e.topic, e.id = string(r.Topic), int32(messagelog.PartitionOf(r.Key, counts[r.Topic])) //nolint:gosec // a partition of the topic
+		e.topic, e.id = string(r.Topic), int32(r.PartitionOf(counts[r.Topic])) //nolint:gosec // a partition of the topic
 		e.record.Key, e.record.Value, e.size = copied(&room, r.Key), copied(&room, r.Value), size(r)
 		n := len(r.Headers)
 		for j, h := range r.Headers {

@@ -67,7 +67,7 @@ func benchmarkAppend(b *testing.B, brokers []string, callers int) {
 		for _, r := range recs {
 			p.Input() <- &sarama.ProducerMessage{
 				Topic: string(r.Topic), Key: sarama.ByteEncoder(r.Key), Value: sarama.ByteEncoder(r.Value),
-				Partition: int32(messagelog.PartitionOf(r.Key, partitions)),
+				Partition: int32(r.PartitionOf(partitions)),
 			}
 		}
 		return p.CommitTxn()

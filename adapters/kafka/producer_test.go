@@ -226,7 +226,7 @@ func TestAppendPutsRecordsWhereTheirKeySays(t *testing.T) {
 		key := fmt.Sprintf("key-%d", i%10)
 		value := fmt.Sprintf("%s/%02d", key, i)
 		recs = append(recs, event(key, value))
-		p := messagelog.PartitionOf([]byte(key), 5)
+		p := (&messagelog.Record{Key: []byte(key)}).PartitionOf(5)
 		want[p] = append(want[p], value)
 	}
 	require.NoError(t, log.Append(patient(t), recs))
@@ -242,8 +242,8 @@ func TestAppendNoticesThatATopicHasGrown(t *testing.T) {
 	require.NoError(t, put(t, log, "1"))
 	require.NoError(t, c.Topics().GrowTopic(patient(t), events, 7))
 	require.NoError(t, log.Append(patient(t), []messagelog.Record{event("key-1", "2")}))
-	assert.Equal(t, []string{"2"}, stored(t, log, messagelog.PartitionOf([]byte("key-1"), 7)))
-	assert.NotZero(t, messagelog.PartitionOf([]byte("key-1"), 7))
+	assert.Equal(t, []string{"2"}, stored(t, log, (&messagelog.Record{Key: []byte("key-1")}).PartitionOf(7)))
+	assert.NotZero(t, (&messagelog.Record{Key: []byte("key-1")}).PartitionOf(7))
 }
 
 func TestAppendOfMoreThanABatchKeepsItsOrder(t *testing.T) {
@@ -257,7 +257,7 @@ func TestAppendOfMoreThanABatchKeepsItsOrder(t *testing.T) {
 				key := fmt.Sprint(i % 7)
 				value := fmt.Sprintf("%02d", i) + strings.Repeat("x", 100_000)
 				recs = append(recs, event(key, value))
-				p := messagelog.PartitionOf([]byte(key), 2)
+				p := (&messagelog.Record{Key: []byte(key)}).PartitionOf(2)
 				want[p] = append(want[p], value)
 			}
 			require.NoError(t, log.Append(patient(t), recs))
@@ -398,7 +398,7 @@ func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 	keys := map[int]string{}
 	for i := range 20 {
 		key := fmt.Sprint(i)
-		keys[messagelog.PartitionOf([]byte(key), 2)] = key
+		keys[(&messagelog.Record{Key: []byte(key)}).PartitionOf(2)] = key
 	}
 	broken := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Partitions: []int32{1}, Err: kerr.PolicyViolation, Count: -1})
 	err := s.Units().Run(patient(t), func(ctx context.Context) error {

@@ -200,7 +200,7 @@ func TestConsumer(t *testing.T) {
 	require.NoError(t, logkeeping.EnsureTopic(t.Context(), h.db.Topics(), "minlog", messagelog.Spec{Partitions: 2}))
 	unreadable := []messagelog.Record{{Topic: "minlog", Key: []byte("a"), Value: []byte("x")}, {Topic: "minlog", Key: []byte("a"), Value: []byte("y")}}
 	require.NoError(t, h.db.MessageLog().Append(t.Context(), unreadable))
-	part := messagelog.PartitionOf([]byte("a"), 2)
+	part := (&messagelog.Record{Key: []byte("a")}).PartitionOf(2)
 	ask := func() (partitions []any, deadLetters any) {
 		a := h.get(t, operatorToken, pathConsumer)
 		require.Equal(t, http.StatusOK, a.Code, "%s", a.Body)

@@ -101,8 +101,10 @@ func (g *Gate) Ready(ctx context.Context) error {
 // returns the answer may be sent: its effect is committed and its audit line durable, or it is a fault without effect.
 func (g *Gate) Do(ctx context.Context, call Call, work func(context.Context, identity.Caller) error, encode Encode) Outcome {
 	var notes audit.Notes
-	r := run{gate: g, call: call, encode: encode, notes: &notes}
-	ctx = WithNotes(ctx, &notes)
+	var ending ending
+	r := run{gate: g, call: call, encode: encode, notes: &notes, ending: &ending}
+	ctx = context.WithValue(WithNotes(ctx, &notes), endingKey{}, &ending)
+	defer ending.run()
 	caller, err := r.admit(ctx)
 	if err != nil {
 		return r.refuse(ctx, err)
@@ -171,9 +173,11 @@ func (r *run) carryOut(ctx context.Context, caller identity.Caller, work func(co
 	})
 	switch {
 	case err == nil && g.KeepAfter:
+		r.ending.committed = true
 		r.keepCommitted(ctx, answer)
 		return r.outcome(answer, nil)
 	case err == nil:
+		r.ending.committed = true
 		r.claim = nil // it ended with the reply
 		return r.outcome(answer, nil)
 	case step == committing:
@@ -220,6 +224,7 @@ type run struct {
 	call   Call
 	encode Encode
 	notes  *audit.Notes
+	ending *ending
 	claim  *ports.ReplyClaim // to give the answer, nil where none is kept
 }
 

@@ -23,6 +23,7 @@ type Policy struct {
 	Grant      string          // "<service>.<right>" that the caller's organisation must hold; "" = none
 	HSUID      Header          // whether what a trusted system says of its user counts
 	Addresses  string          // name of the list of client addresses that may call without credential; "" = none may
+	Listed     string          // name of the list on which the client address is, whatever the credential; "" = it may be any
 	Resend     Resend
 }
 

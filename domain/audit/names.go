@@ -70,6 +70,28 @@ const (
 	ConsentOverrides        Context   = "ConsentOverrides"
 	ConsentRetention        Context   = "ConsentRetention" // a job
 
+	NAS              Component = "NAS" // notifications
+	Notify           Context   = "Notify"
+	Subscribe        Context   = "Subscribe"
+	Unsubscribe      Context   = "Unsubscribe"
+	CreatePullPoint  Context   = "CreatePullPoint"
+	DestroyPullPoint Context   = "DestroyPullPoint"
+	GetMessages      Context   = "GetMessages"
+	ReadPullPoints   Context   = "ReadPullPoints"
+	CreateIDList     Context   = "CreateIDList"
+	DestroyIDList    Context   = "DestroyIDList"
+	ReadIDList       Context   = "ReadIDList"
+	CreateTopic      Context   = "CreateTopic"
+	ReadTopics       Context   = "ReadTopics"
+	OpenTopic        Context   = "OpenTopic"
+	CloseTopic       Context   = "CloseTopic"
+	DeleteTopic      Context   = "DeleteTopic"
+	GrowTopic        Context   = "GrowTopic"
+	GrantTopic       Context   = "GrantTopic"
+	RevokeTopic      Context   = "RevokeTopic"
+	CheckTopics      Context   = "CheckTopics"
+	NASCleanup       Context   = "NASCleanup" // a job, or on demand
+
 	ListParked  Context = "ListParked" // outbox
 	RetryParked Context = "RetryParked"
 	DropParked  Context = "DropParked"
@@ -165,6 +187,25 @@ var (
 	ConsentAnswer   = Key{"answer", SPI}
 	ConsentOverride = Key{"override", SPI}
 	Items           = Key{"items", NPI} // how many
+)
+
+// Keys of the notification service. None is ever given the id of a person.
+var (
+	OwnerCVR       = Key{"owner-cvr", NPI}
+	OwnerSystem    = Key{"owner-system", NPI}
+	PullPointID    = Key{"pull-point-id", NPI}
+	SubscriptionID = Key{"subscription-id", NPI} // several: with commas
+	TopicName      = Key{"topic", NPI}           // several: with blanks
+	InternalTopic  = Key{"internal-topic", NPI}
+	Partitions     = Key{"partitions", NPI}
+	AccessID       = Key{"access-identifier", NPI}
+	IDListName     = Key{"id-list-name", NPI}
+	IDCount        = Key{"id-count", NPI}
+	MessageCount   = Key{"message-count", NPI}
+	Replay         = Key{"replay", NPI}
+	DGWS           = Key{"dgws", NPI} // present or absent
+	OffsetsFrom    = Key{"offsets-from", NPI}
+	OffsetsTo      = Key{"offsets-to", NPI}
 )
 
 // Keys of the outbox.

@@ -61,8 +61,9 @@ type Caller struct {
 	Administrator     bool   // Operator, or role and organisation are listed as administrators
 	Audience          string
 	Credential        Credential
-	Addr              string // client address
-	MessageID         string // of this call
+	Addr              string   // client address
+	MessageID         string   // of this call
+	Topics            []string `json:",omitempty"` // that it may publish on, by the address it calls from; nil = all
 }
 
 // Organisation is the organisation that answers for the call.
@@ -108,6 +109,7 @@ type Credential struct {
 	CertHash                string   // base64 of the hash of the client's certificate
 	Signer                  [32]byte // SHA-256 of the certificate whose key signed the message (IDWS), else zero
 	X509Subject             string
+	SubjectSerial           string `json:",omitempty"` // serialNumber of the certificate's holder as the token service signed it, such as CVR:33257872-FID:22933922
 	IssuedAt                time.Time
 	NotBefore, NotOnOrAfter time.Time
 }

@@ -24,6 +24,7 @@ type Record struct {
 	Key        []byte
 	Headers    []Header
 	Value      []byte
+	Spread     uint64 // where Key is empty: chooses the partition, modulo their number. The log does not keep it
 }
 
 // Bounds are the first kept offset and the stable end (the offset after the last committed record) of a partition.
@@ -37,14 +38,17 @@ type Batch struct {
 
 // Spec is how a topic is made.
 type Spec struct {
-	Partitions int           // at least 1
-	Retention  time.Duration // 0 = kept until deleted
+	Partitions  int              `json:"partitions"`            // at least 1
+	Retention   time.Duration    `json:"retention,omitempty"`   // 0 = kept until deleted
+	Replication int              `json:"replication,omitempty"` // 0 = the log's own choice. A log without copies does not look at it, nor at Config
+	Config      map[string]int64 `json:"config,omitempty"`      // further settings of a topic in Kafka, such as segment_bytes
 }
 
 // ReadOptions bound one step of a read.
 type ReadOptions struct {
 	MaxRecords int           // a batch holds at most so many records; 0 = the log's own choice
 	Timeout    time.Duration // how long to wait for the first record when from is the end
+	CatchUp    bool          // much will be read: fetch large pieces
 }
 
 // ErrExists: the topic is there already.
@@ -62,9 +66,12 @@ var ErrStalled = errors.New("message log: no record arrived in time")
 // ErrOutcomeUnknown: whether the records were stored cannot be told.
 var ErrOutcomeUnknown = errors.New("message log: outcome unknown")
 
-// PartitionOf is the partition of so many, at least 1, that records with this key go to: FNV-1a of 32 bits, modulo.
-func PartitionOf(key []byte, partitions int) int {
+// PartitionOf is the partition of so many, at least 1, that the record goes to: FNV-1a of 32 bits of its key, or Spread where it has none, modulo.
+func (r *Record) PartitionOf(partitions int) int {
+	if len(r.Key) == 0 {
+		return int(r.Spread % uint64(partitions)) //nolint:gosec // a count of partitions is small and positive
+	}
 	h := fnv.New32a()
-	h.Write(key)
+	h.Write(r.Key)
 	return int(h.Sum32() % uint32(partitions)) //nolint:gosec // a count of partitions is small and positive
 }

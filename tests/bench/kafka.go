@@ -121,7 +121,7 @@ func recordsOf(n, persons int, fail *error) func(yield func([]*sarama.ProducerMe
 					Value:   sarama.ByteEncoder(values[start:len(values):len(values)]),
 					Headers: []sarama.RecordHeader{{Key: []byte("nsp-format"), Value: []byte("1")}},
 				}
-				batch[i].Partition = int32(messagelog.PartitionOf(batch[i].Key.(sarama.ByteEncoder), kafkaPartitions)) //nolint:gosec,forcetypeassert // small; made above
+				batch[i].Partition = int32((&messagelog.Record{Key: batch[i].Key.(sarama.ByteEncoder)}).PartitionOf(kafkaPartitions)) //nolint:gosec,forcetypeassert // small; made above
 			}
 			if err != nil {
 				*fail = err

@@ -301,7 +301,7 @@ func (c *Card) caller(at times, level int) identity.Caller {
 		SystemName: c.SystemName,
 		Org:        identity.Organisation{CVR: c.CVR(), Name: c.CareProviderName},
 		Credential: identity.Credential{
-			Scheme: identity.DGWS, Level: level, Issuer: c.Issuer, ID: c.ID, CertHash: c.CertHash,
+			Scheme: identity.DGWS, Level: level, Issuer: c.Issuer, ID: c.ID, CertHash: c.CertHash, SubjectSerial: subjectSerial(c.NameID),
 			IssuedAt: at.issued, NotBefore: at.notBefore, NotOnOrAfter: at.notOnOrAfter,
 		},
 	}

@@ -47,7 +47,7 @@ func (l messageLog) Append(ctx context.Context, recs []messagelog.Record) error 
 			if parts == nil {
 				return messagelog.ErrNoTopic
 			}
-			r.Partition = messagelog.PartitionOf(r.Key, len(parts))
+			r.Partition = r.PartitionOf(len(parts))
 			r.Key, r.Value, r.Headers = bytes.Clone(r.Key), bytes.Clone(r.Value), slices.Clone(r.Headers)
 			p := parts[r.Partition]
 			target[p] = append(target[p], r)
@@ -191,6 +191,16 @@ func (a topicAdmin) GrowTopic(ctx context.Context, t messagelog.Topic, partition
 		}
 		u.undo = append(u.undo, func() { a.db.topics[t] = old })
 		a.db.topics[t] = grown
+		return nil
+	})
+}
+
+func (a topicAdmin) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
+	return a.db.write(ctx, func(u *unit) error {
+		if old := a.db.topics[t]; old != nil {
+			u.undo = append(u.undo, func() { a.db.topics[t] = old })
+			delete(a.db.topics, t)
+		}
 		return nil
 	})
 }

@@ -82,7 +82,7 @@ func (*sqliteEngine) append(t *tx, recs []messagelog.Record) (grown []place, err
 		if of == nil {
 			return nil, messagelog.ErrNoTopic
 		}
-		p := &of[messagelog.PartitionOf(r.Key, len(of))]
+		p := &of[r.PartitionOf(len(of))]
 		text, err := headers.of(r.Headers)
 		if err != nil {
 			return nil, err
@@ -137,7 +137,7 @@ func (*postgresEngine) append(t *tx, recs []messagelog.Record) (grown []place, e
 		if partitions[r.Topic] == 0 {
 			return nil, messagelog.ErrNoTopic
 		}
-		where := place{r.Topic, messagelog.PartitionOf(r.Key, partitions[r.Topic])}
+		where := place{r.Topic, r.PartitionOf(partitions[r.Topic])}
 		batch := batches[where]
 		if batch == nil {
 			batch = &columns{}
@@ -298,6 +298,18 @@ func (t *tx) makePartitions(topic messagelog.Topic, from, to int, with ...clause
 		return nil
 	}
 	return t.orm.WithContext(t.ctx).Clauses(with...).CreateInBatches(rows, chunk).Error
+}
+
+// DeleteTopic deletes the records in one statement.
+func (a topicAdmin) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
+	return a.db.write(ctx, func(tx *tx) error {
+		for _, text := range []string{"DELETE FROM log_record WHERE topic = ?", "DELETE FROM log_partition WHERE topic = ?"} {
+			if _, err := tx.exec(tx.ctx, text, string(t)); err != nil {
+				return fmt.Errorf("delete topic %s: %w", t, err)
+			}
+		}
+		return nil
+	})
 }
 
 // Topics counts the partitions of every topic.

@@ -54,7 +54,7 @@ func TestPostgresMessageLogOfSeveralProcesses(t *testing.T) {
 		want := make([]int64, 2)
 		for i := range each {
 			for _, r := range batch(i) {
-				want[messagelog.PartitionOf(r.Key, 2)] += writers
+				want[r.PartitionOf(2)] += writers
 			}
 		}
 		var all sync.WaitGroup
@@ -90,7 +90,7 @@ func TestPostgresMessageLogOfSeveralProcesses(t *testing.T) {
 		require.NoError(t, one.Topics().CreateTopic(ctx, name, messagelog.Spec{Partitions: 2}))
 		keys := map[int][]byte{}
 		for i := 0; len(keys) < 2; i++ {
-			keys[messagelog.PartitionOf([]byte{byte(i)}, 2)] = []byte{byte(i)}
+			keys[(&messagelog.Record{Key: []byte{byte(i)}}).PartitionOf(2)] = []byte{byte(i)}
 		}
 		done := make(chan error, 1)
 		require.NoError(t, one.Units().Run(ctx, func(inside context.Context) error {
