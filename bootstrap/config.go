@@ -48,11 +48,17 @@ const (
 	RoleECPR               = "ecpr"
 	RoleStamdata           = "stamdata" // registers: look-up, copies, import
 	RoleConsent            = "consent"
+	RoleNASBroker          = "nas-broker"     // notifications are handed in
+	RoleNASSubscriber      = "nas-subscriber" // and fetched
+	RoleNASCleanup         = "nas-cleanup"
 )
 
 // roles lists every role.
 func roles() []string {
-	return []string{RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata, RoleConsent}
+	return []string{
+		RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata, RoleConsent,
+		RoleNASBroker, RoleNASSubscriber, RoleNASCleanup,
+	}
 }
 
 // Values of messagelog.driver.
@@ -321,6 +327,7 @@ type Config struct {
 		}
 		Retention struct{ InactiveYears, OverrideYears int }
 	}
+	NAS  NAS
 	SCES struct{ CountyCode string }
 	SKRS struct {
 		MaxRecords int
@@ -355,7 +362,7 @@ func DefaultConfig() Config {
 	c.Log.Level = "info"
 	c.Health.FailureThreshold, c.Health.Cache, c.Health.Timeout = 3, 5*time.Second, 2*time.Second
 	c.Trace.Exporter, c.Trace.Sample = TraceNone, 0.1
-	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, 10<<20
+	c.Limits.InFlight, c.Limits.Queue, c.Limits.Memory = 256, time.Second, largestMessage
 	c.Limits.FailedSecurity = 60
 	c.Shutdown.DrainDelay, c.Shutdown.Timeout = 5*time.Second, 25*time.Second
 	c.Security.MinRSABits, c.Security.ClockSkew, c.Security.CacheEntries = 2048, time.Minute, 16384
@@ -398,6 +405,7 @@ func DefaultConfig() Config {
 	c.Consent.Limits.Entries, c.Consent.Limits.Active, c.Consent.Limits.Items, c.Consent.Limits.PositiveYears = 100, 1000, 10_000, 10
 	c.Consent.Override.VerifyAuthorisation, c.Consent.MinLog, c.Consent.Aliases = true, string(consenting.LogOverride), true
 	c.Consent.Org.Source, c.Consent.Org.MaxAge, c.Consent.Retention.OverrideYears = OrgStamdata, 336*time.Hour, 5
+	c.NAS = defaultNAS()
 	c.SCES.CountyCode = "0000"
 	c.SKRS.MaxRecords, c.SKRS.ECPR2.Validity = 2000, true
 	c.Stamdata.Interval, c.Stamdata.MaxCloseShare = 5*time.Minute, 0.10
@@ -596,6 +604,7 @@ func (c *Config) Validate() error {
 	wrong(c.STS.Issuer == "", "sts.issuer", "a name is needed")
 	c.validateScale(wrong)
 	c.validateTrace(wrong)
+	c.validateNAS(wrong)
 	switch c.Security.Mode {
 	case Development:
 		wrong(!c.loopback() && !c.Security.DevelopmentAnywhere, "security.mode",
@@ -643,8 +652,8 @@ func (c *Config) validateAccess(wrong func(bad bool, key, format string, args ..
 		"minlog.remote.url", "needs the address of the registration, that of a token service, and a certificate with its key")
 }
 
-// largestMessage is the size of the largest message that an operation takes (a MinLog bulk), which the memory for messages must hold.
-const largestMessage = 10 << 20
+// largestMessage is the size of the largest message that an operation takes (an id list), which the memory for messages must hold.
+const largestMessage = 16 << 20
 
 func isAddress(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)

@@ -52,8 +52,8 @@ func TestPlaces(t *testing.T) {
 	t.Run("large messages of all services", func(t *testing.T) {
 		p, _ := build(100, time.Millisecond)
 		var leaves []func()
-		for range 5 {
-			leaves = append(leaves, enter(t, p, "a", 700<<10)) // each counts as 2 MiB of 10
+		for range 8 {
+			leaves = append(leaves, enter(t, p, "a", 700<<10)) // each counts as 2 MiB of 16
 		}
 		refused(t, p, "b", 700<<10)
 		small := enter(t, p, "b", smallMessage)

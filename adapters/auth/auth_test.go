@@ -177,3 +177,37 @@ func TestHSUIDIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, caller.HSUID)
 }
+
+// TestListed: an operation may ask for an address on a list beside the credential.
+func TestListed(t *testing.T) {
+	lists := map[string]allowlist.List{"publishers": {
+		{Network: netip.MustParsePrefix("10.0.0.0/8"), Name: "fmk", Topics: []string{"a", "b"}}, {Network: netip.MustParsePrefix("127.0.0.0/8"), Name: "local"},
+	}}
+	schemes := auth.Schemes{DGWS: good{Credential: identity.Credential{Scheme: identity.DGWS}}, Lists: lists}
+	both := admitting.Policy{Listed: "publishers", Addresses: "publishers"}
+	for _, c := range []struct {
+		name, headers, addr string
+		policy              admitting.Policy
+		scheme              identity.Scheme
+		topics              []string
+		code                string
+	}{
+		{"card from a listed address", cardHeader, "10.0.0.7", both, identity.DGWS, []string{"a", "b"}, ""},
+		{"card from a listed address without limits", cardHeader, "127.0.0.1", both, identity.DGWS, nil, ""},
+		{"card from another address", cardHeader, "192.0.2.1", both, 0, nil, fault.CodeNotAuthorized},
+		{"no card from a listed address", "", "10.0.0.7", both, identity.Address, []string{"a", "b"}, ""},
+		{"no card from another address", "", "192.0.2.1", both, 0, nil, fault.CodeNotAuthorized},
+		{"no card where one is needed", "", "10.0.0.7", admitting.Policy{Listed: "publishers"}, 0, nil, fault.CodeMissingHeader},
+		{"a list that there is not", cardHeader, "10.0.0.7", admitting.Policy{Listed: "others"}, 0, nil, fault.CodeNotAuthorized},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := message(t, c.headers)
+			m.Addr = netip.MustParseAddr(c.addr)
+			caller, err := schemes.Admit(t.Context(), m, c.policy)
+			assert.Equal(t, c.code, codeOf(err))
+			assert.Equal(t, c.scheme, caller.Credential.Scheme)
+			assert.Equal(t, c.topics, caller.Topics)
+			assert.Equal(t, c.code != "" && c.code != fault.CodeMissingHeader, errors.Is(err, auth.ErrNotListed))
+		})
+	}
+}
