@@ -9,6 +9,9 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 )
 
+// queryVersion asks for a WSDL in another form.
+const queryVersion = "version"
+
 // serveContract answers ?wsdl and ?xsd=<file>; asked is false for any other request.
 func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -23,7 +26,11 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 		switch {
 		case strings.EqualFold(name, "wsdl"):
 			asked = true
-			doc = bytes.ReplaceAll(rt.service.Contract.WSDL, []byte(AddressPlaceholder), escaped(rt.address(r)))
+			wsdl := rt.service.Contract.WSDL
+			if query.Has(queryVersion) {
+				wsdl = rt.service.Contract.Versions[query.Get(queryVersion)]
+			}
+			doc = bytes.ReplaceAll(wsdl, []byte(AddressPlaceholder), escaped(rt.base(r)+r.URL.EscapedPath()))
 		case strings.EqualFold(name, "xsd"):
 			asked = true
 			doc = rt.service.Contract.Files[values[0]]
@@ -32,7 +39,7 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 	if !asked {
 		return false
 	}
-	if doc == nil {
+	if len(doc) == 0 {
 		http.NotFound(w, r)
 		return true
 	}
@@ -42,13 +49,12 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 	return true
 }
 
-// address is where the path that was asked for is reached.
-func (rt *Router) address(r *http.Request) string {
-	base := strings.TrimSuffix(rt.deps.PublicURL, "/")
-	if base == "" {
-		base = protocol(r) + "://" + r.Host
+// base is the scheme and host at which the service is reached.
+func (rt *Router) base(r *http.Request) string {
+	if base := strings.TrimSuffix(rt.deps.PublicURL, "/"); base != "" {
+		return base
 	}
-	return base + r.URL.EscapedPath()
+	return protocol(r) + "://" + r.Host
 }
 
 func protocol(r *http.Request) string {

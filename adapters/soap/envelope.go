@@ -16,8 +16,8 @@ import (
 )
 
 // parse reads body into env: one parse, and the frame by absolute path. What was read stays in env also where the rest is refused, so that
-// the fault can tell of its request.
-func (env *Envelope) parse(body []byte, maxBytes int64) error {
+// the fault can tell of its request. A message of SOAP 1.2 for a service that takes none is answered in SOAP 1.1.
+func (env *Envelope) parse(body []byte, maxBytes int64, soap11 bool) error {
 	t, err := xmltree.Parse(body, xmltree.DefaultLimits(int(maxBytes)))
 	if err != nil {
 		var bad *xmltree.Error
@@ -32,6 +32,8 @@ func (env *Envelope) parse(body []byte, maxBytes int64) error {
 	env.Tree, env.Root = t, t.Root()
 	space := nsSOAP11
 	switch {
+	case soap11 && t.Is(env.Root, nsSOAP12, "Envelope"):
+		return errVersion
 	case t.Is(env.Root, nsSOAP12, "Envelope"):
 		env.SOAP12, space = true, nsSOAP12
 	case !t.Is(env.Root, nsSOAP11, "Envelope"):

@@ -23,7 +23,7 @@ const (
 // of DGWS stands in the detail whatever the scheme.
 func wsseCode(err error) string {
 	switch {
-	case errors.Is(err, ErrMustUnderstand):
+	case errors.Is(err, ErrMustUnderstand), errors.Is(err, errVersion):
 		return ""
 	case errors.Is(err, idws.ErrAudience):
 		return wsseInvalidSecurityToken
@@ -53,6 +53,7 @@ type FaultError struct {
 	Text   string                 // faultstring; "" = that of Err. It may hold values of the request
 	Detail func(w *xmlout.Writer) // content of detail; nil = the code as DGWS writes it
 	Bare   bool                   // no detail at all
+	Status int                    // of HTTP; 0 = that of the profile
 }
 
 // Error tells Err alone.
@@ -60,6 +61,15 @@ func (f *FaultError) Error() string { return f.Err.Error() }
 
 // Unwrap returns Err.
 func (f *FaultError) Unwrap() error { return f.Err }
+
+// FrameError is why a message could not be read as one for an operation of the service: it is no XML, no envelope, or for another operation.
+type FrameError struct{ Err error }
+
+// Error tells Err.
+func (f *FrameError) Error() string { return f.Err.Error() }
+
+// Unwrap returns Err.
+func (f *FrameError) Unwrap() error { return f.Err }
 
 // writeIDWSFault writes a soap:Fault of IDWS and returns its HTTP status: in SOAP 1.2 what the sender did is 400.
 func writeIDWSFault(w *xmlout.Writer, soap12 bool, err error) (status int) {
@@ -111,6 +121,8 @@ func faultCode(err error, sender, receiver string) string {
 	switch {
 	case errors.Is(err, ErrMustUnderstand):
 		return "soap:MustUnderstand"
+	case errors.Is(err, errVersion):
+		return "soap:VersionMismatch"
 	case ok && own.Client:
 		return sender
 	}

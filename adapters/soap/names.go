@@ -46,6 +46,7 @@ var (
 	errRead         = syntaxError("The message could not be read.")
 	errEncoding     = syntaxError("Content-Encoding is not supported.")
 	errEnvelope     = syntaxError("The message is not a SOAP 1.1 or 1.2 envelope.")
+	errVersion      = syntaxError("The service speaks SOAP 1.1.")
 	errHeaderTwice  = syntaxError("The SOAP Header is repeated or not before the Body.")
 	errBody         = syntaxError("The message must have exactly one SOAP Body.")
 	errForeign      = syntaxError("The envelope holds something other than Header and Body.")

@@ -185,11 +185,11 @@ func (rt *Router) admit(ctx context.Context, x *exchange, body []byte) (err erro
 			err = fmt.Errorf("panic: %T", p)
 		}
 	}()
-	if err := x.env.parse(body, rt.maxBytes); err != nil {
-		return err
+	if err := x.env.parse(body, rt.maxBytes, rt.service.SOAP11); err != nil {
+		return &FrameError{err}
 	}
 	if x.op, x.body, err = rt.operation(&x.env, x.env.HTTP); err != nil {
-		return err
+		return &FrameError{err}
 	}
 	if int64(len(body)) > maxBytes(x.op.Policy) {
 		return ErrTooLarge
@@ -209,19 +209,21 @@ func (rt *Router) carryOut(ctx context.Context, x *exchange, refused error) admi
 	}
 	call := admitting.Call{
 		Service: rt.service.Name, Route: rt.service.Component, Caller: x.caller, Refused: refused, Access: x.access,
-		Payload: Request{Tree: x.env.Tree, Body: x.body}.Payload,
+		Payload: rt.request(x).Payload,
 	}
 	if x.op != nil {
 		call.Operation, call.Policy = x.op.Label, x.op.Policy
 	}
 	var reply Reply
 	work := func(ctx context.Context, caller identity.Caller) (err error) {
-		reply, err = x.op.Serve(ctx, Request{Caller: caller, Tree: x.env.Tree, Body: x.body})
+		req := rt.request(x)
+		req.Caller = caller
+		reply, err = x.op.Serve(ctx, req)
 		return err
 	}
 	return rt.deps.Gate.Do(ctx, call, work, func(err error) (admitting.Answer, error) {
 		if err != nil {
-			return rt.fault(ctx, &x.env, err), nil
+			return rt.fault(ctx, x, err), nil
 		}
 		var w xmlout.Writer
 		if err := rt.service.Profile.Answer(ctx, &w, &x.env, reply); err != nil {
@@ -231,12 +233,23 @@ func (rt *Router) carryOut(ctx context.Context, x *exchange, refused error) admi
 	})
 }
 
-func (rt *Router) fault(ctx context.Context, env *Envelope, err error) admitting.Answer {
+// request is the call to the operation of x, as far as it was read.
+func (rt *Router) request(x *exchange) Request {
+	return Request{Caller: x.caller, Tree: x.env.Tree, Body: x.body, Path: x.env.Path, Base: rt.base(x.env.HTTP)}
+}
+
+func (rt *Router) fault(ctx context.Context, x *exchange, err error) admitting.Answer {
+	if x.op != nil && x.op.Tell != nil {
+		err = x.op.Tell(rt.request(x), err)
+	}
 	if rt.service.Tell != nil {
 		err = rt.service.Tell(err)
 	}
 	var w xmlout.Writer
-	status := rt.service.Profile.Fault(ctx, &w, env, err)
+	status := rt.service.Profile.Fault(ctx, &w, &x.env, err)
+	if own, ok := errors.AsType[*FaultError](err); ok && own.Status != 0 {
+		status = own.Status
+	}
 	switch {
 	case errors.Is(err, ErrMethod):
 		status = http.StatusMethodNotAllowed
@@ -248,7 +261,7 @@ func (rt *Router) fault(ctx context.Context, env *Envelope, err error) admitting
 
 // turnAway answers a request that never reached security: it leaves no audit line. A body that does not come is held against the caller.
 func (rt *Router) turnAway(ctx context.Context, w http.ResponseWriter, x *exchange, err error) {
-	answer := rt.fault(ctx, &x.env, err)
+	answer := rt.fault(ctx, x, err)
 	switch {
 	case errors.Is(err, ErrMethod):
 		w.Header().Set("Allow", "GET, POST")

@@ -43,6 +43,9 @@ type Operation struct {
 	// Serve binds the request and runs the use case inside the unit of work of the call. An error that wraps a fault.Error is told to the
 	// caller; any other is ours.
 	Serve func(ctx context.Context, req Request) (Reply, error)
+	// Tell is like Service.Tell, which comes after it, for the errors of messages for this operation, also those of security, of the gate and
+	// of the commit; nil = as they are.
+	Tell func(req Request, err error) error
 }
 
 // Request is an admitted call. Tree and its nodes may be used until Serve returns; strings taken from it stay valid.
@@ -50,6 +53,8 @@ type Request struct {
 	Caller identity.Caller
 	Tree   *xmltree.Tree
 	Body   xmltree.Node // the operation's element, the one child of soap:Body
+	Path   string       // of the URL that was asked for
+	Base   string       // scheme and host at which the service is reached, as in contracts
 }
 
 // Payload returns the SHA-256 of soap:Body in Exclusive Canonical XML. A Body that has no such form, or one that is much larger than the
@@ -69,10 +74,11 @@ type Reply func(w *xmlout.Writer)
 // AddressPlaceholder stands in Contract.WSDL where the absolute address of the path that was asked for goes.
 const AddressPlaceholder = "{{address}}"
 
-// Contract is what GET serves: ?wsdl gives WSDL, ?xsd=<name> gives Files[name].
+// Contract is what GET serves: ?wsdl gives WSDL, ?wsdl&version=<name> gives Versions[name], ?xsd=<name> gives Files[name].
 type Contract struct {
-	WSDL  []byte
-	Files map[string][]byte
+	WSDL     []byte
+	Versions map[string][]byte
+	Files    map[string][]byte
 }
 
 // Service is a set of operations served at one or several paths.
@@ -82,6 +88,7 @@ type Service struct {
 	Operations []Operation
 	Contract   Contract
 	Profile    Profile
+	SOAP11     bool // messages of SOAP 1.2 are refused with the faultcode VersionMismatch
 	// Tell gives an error that is told to the caller the form of the service's contract, such as a *FaultError around it; nil = as it is. It
 	// is given the errors of security, of the router and of Serve.
 	Tell func(err error) error
