@@ -26,11 +26,10 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 		switch {
 		case strings.EqualFold(name, "wsdl"):
 			asked = true
-			wsdl := rt.service.Contract.WSDL
+			doc = rt.service.Contract.WSDL
 			if query.Has(queryVersion) {
-				wsdl = rt.service.Contract.Versions[query.Get(queryVersion)]
+				doc = rt.service.Contract.Versions[query.Get(queryVersion)]
 			}
-			doc = bytes.ReplaceAll(wsdl, []byte(AddressPlaceholder), escaped(rt.base(r)+r.URL.EscapedPath()))
 		case strings.EqualFold(name, "xsd"):
 			asked = true
 			doc = rt.service.Contract.Files[values[0]]
@@ -45,7 +44,7 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 	}
 	w.Header().Set("Content-Type", contentContract)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(doc)
+	_, _ = w.Write(bytes.ReplaceAll(doc, []byte(AddressPlaceholder), escaped(rt.base(r)+r.URL.EscapedPath())))
 	return true
 }
 
