@@ -83,7 +83,7 @@ func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(
 // OwnerOf returns the owner that the caller acts as (NAS-7).
 func OwnerOf(c identity.Caller) Owner { return Owner{CVR: trim(c.Org.CVR), System: trim(c.SystemName)} }
 
-// NoAccess: the caller may not read, or not publish on, a topic. It wraps a fault.Error that does not name the topic.
+// NoAccess tells that the caller may not read a topic. It wraps a fault.Error, and neither's text names the topic: who may be told does that.
 type NoAccess struct{ Topic TopicName }
 
 // Error tells the fault.Error.

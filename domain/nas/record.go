@@ -73,10 +73,8 @@ func DecodeHead(value []byte) (HeadView, error) {
 	for _, c := range value[2:fixed] {
 		ms = ms<<8 | uint64(c)
 	}
-	h := HeadView{System: flags&flagSystem != 0, Published: time.UnixMilli(int64(ms)).UTC()} //nolint:gosec // as Encode wrote it
-	rest := value[fixed:]
-	ok := true
-	h.Position, rest, ok = number(rest)
+	position, rest, ok := number(value[fixed:])
+	h := HeadView{Position: position, System: flags&flagSystem != 0, Published: time.UnixMilli(int64(ms)).UTC()} //nolint:gosec // as Encode wrote it
 	for _, field := range [...]*[]byte{&h.Topic, &h.ID, &h.IDType, &h.Request, &h.Producer} {
 		var n int
 		if ok {

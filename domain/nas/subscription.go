@@ -42,11 +42,11 @@ type Access struct {
 // Owner has pull points, subscriptions and id lists: a system of an organisation, as its ID card names them (NAS-7).
 type Owner struct{ CVR, System string }
 
-// PullPointID and SubscriptionID are UUIDs in lower case.
-type (
-	PullPointID    string
-	SubscriptionID string
-)
+// PullPointID is a UUID in lower case.
+type PullPointID string
+
+// SubscriptionID is a UUID in lower case.
+type SubscriptionID string
 
 // PullPoint is where an owner fetches what its subscriptions select.
 type PullPoint struct {
