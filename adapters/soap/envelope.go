@@ -17,7 +17,7 @@ import (
 
 // parse reads body into env: one parse, and the frame by absolute path. What was read stays in env also where the rest is refused, so that
 // the fault can tell of its request. A message of SOAP 1.2 for a service that takes none is answered in SOAP 1.1.
-func (env *Envelope) parse(body []byte, maxBytes int64, soap11 bool) error {
+func (env *Envelope) parse(body []byte, maxBytes int64, s *Service) error {
 	t, err := xmltree.Parse(body, xmltree.DefaultLimits(int(maxBytes)))
 	if err != nil {
 		var bad *xmltree.Error
@@ -32,7 +32,7 @@ func (env *Envelope) parse(body []byte, maxBytes int64, soap11 bool) error {
 	env.Tree, env.Root = t, t.Root()
 	space := nsSOAP11
 	switch {
-	case soap11 && t.Is(env.Root, nsSOAP12, "Envelope"):
+	case s.SOAP11 && t.Is(env.Root, nsSOAP12, "Envelope"):
 		return errVersion
 	case t.Is(env.Root, nsSOAP12, "Envelope"):
 		env.SOAP12, space = true, nsSOAP12
@@ -60,11 +60,11 @@ func (env *Envelope) parse(body []byte, maxBytes int64, soap11 bool) error {
 	}
 	linking := dgws.ReadLinking(t, env.Header)
 	env.Medcom, env.FlowID, env.MessageID = linking.Namespace, linking.FlowID, linking.MessageID
-	return env.readHeaders(space)
+	return env.readHeaders(space, s.Headers)
 }
 
 // readHeaders finds the one Security header and looks for headers that must be understood and are not known.
-func (env *Envelope) readHeaders(space string) error {
+func (env *Envelope) readHeaders(space string, own []Name) error {
 	t := env.Tree
 	for n := t.First(env.Header); n != xmltree.None; n = t.Next(n) {
 		switch {
@@ -87,7 +87,7 @@ func (env *Envelope) readHeaders(space string) error {
 		if must, _ := t.Attr(n, space, "mustUnderstand"); must != "1" && must != "true" {
 			continue
 		}
-		if aimedAtUs(t, n, space) && !knownHeader(t, n) {
+		if aimedAtUs(t, n, space) && !knownHeader(t, n) && !slices.ContainsFunc(own, func(name Name) bool { return name.matches(t, n) }) {
 			return ErrMustUnderstand
 		}
 	}
@@ -139,7 +139,8 @@ func (rt *Router) operation(env *Envelope, r *http.Request) (*Operation, xmltree
 		if slices.Contains(op.Actions, action) {
 			continue
 		}
-		if slices.ContainsFunc(rt.service.Operations, func(o Operation) bool { return slices.Contains(o.Actions, action) }) {
+		if slices.Contains(rt.service.Elsewhere, action) ||
+			slices.ContainsFunc(rt.service.Operations, func(o Operation) bool { return slices.Contains(o.Actions, action) }) {
 			return nil, child, errAction
 		}
 	}

@@ -147,6 +147,7 @@ type harness struct {
 	proxies  []netip.Prefix
 	signer   ports.Signer
 	unsigned bool // answers of IDWS
+	alter    func(*soap.Service)
 	last     *httptest.ResponseRecorder
 	router   *soap.Router
 }
@@ -182,7 +183,7 @@ func (h *harness) build() *soap.Router {
 	read := h.policy
 	read.MinLevel = 4
 	read.MaxBytes = 64 << 10
-	h.router = soap.NewRouter(soap.Service{
+	s := soap.Service{
 		Name: "test", Component: "Test",
 		Operations: []soap.Operation{
 			{Name: soap.Name{Space: testNS, Local: "OpenSession"}, Label: "OpenSession", Actions: []string{"OpenSession"}, Policy: h.policy, Serve: h.open},
@@ -197,7 +198,11 @@ func (h *harness) build() *soap.Router {
 			DGWS: &soap.DGWS{Schemes: schemes, Now: now, NewID: newID, LegacyFaults: h.legacy},
 			IDWS: &soap.IDWS{Schemes: schemes, Signer: h.signer, Unsigned: h.unsigned, Now: now, NewID: newID, Log: logger},
 		},
-	}, soap.Deps{
+	}
+	if h.alter != nil {
+		h.alter(&s)
+	}
+	h.router = soap.NewRouter(s, soap.Deps{
 		Gate: &admitting.Gate{Audit: h.audit, Units: h.units, Seen: seen{}, Now: now, Log: logger}, Now: now, NewID: newID, Log: logger,
 		TrustedProxies: h.proxies, ReadTimeout: h.timeout, CallTimeout: h.call, Enter: h.enter, Screen: h.screen,
 		Observe: func(_ context.Context, o soap.Observed) { h.observed = append(h.observed, o) },

@@ -185,7 +185,7 @@ func (rt *Router) admit(ctx context.Context, x *exchange, body []byte) (err erro
 			err = fmt.Errorf("panic: %T", p)
 		}
 	}()
-	if err := x.env.parse(body, rt.maxBytes, rt.service.SOAP11); err != nil {
+	if err := x.env.parse(body, rt.maxBytes, &rt.service); err != nil {
 		return &FrameError{err}
 	}
 	if x.op, x.body, err = rt.operation(&x.env, x.env.HTTP); err != nil {

@@ -71,7 +71,8 @@ func (r Request) Payload() (sum [32]byte, err error) {
 // prefixes soap, medcom, wsse and wsu are declared around it; it declares its own.
 type Reply func(w *xmlout.Writer)
 
-// AddressPlaceholder stands in Contract.WSDL where the absolute address of the path that was asked for goes.
+// AddressPlaceholder stands in the documents of a Contract where the absolute address of the path that was asked for goes. Java resolves the
+// relative "?xsd=x" against a folder, so it finds no schema but by an absolute address.
 const AddressPlaceholder = "{{address}}"
 
 // Contract is what GET serves: ?wsdl gives WSDL, ?wsdl&version=<name> gives Versions[name], ?xsd=<name> gives Files[name].
@@ -88,7 +89,9 @@ type Service struct {
 	Operations []Operation
 	Contract   Contract
 	Profile    Profile
-	SOAP11     bool // messages of SOAP 1.2 are refused with the faultcode VersionMismatch
+	SOAP11     bool     // messages of SOAP 1.2 are refused with the faultcode VersionMismatch
+	Headers    []Name   // SOAP headers of the contract itself, which may have to be understood
+	Elsewhere  []string // SOAPActions of the contract's operations at other paths: a message here may not name them
 	// Tell gives an error that is told to the caller the form of the service's contract, such as a *FaultError around it; nil = as it is. It
 	// is given the errors of security, of the router and of Serve.
 	Tell func(err error) error
