@@ -159,14 +159,13 @@ const (
 
 // Texts of faults.
 const (
-	textUseBroker   = "a pull point takes no notifications: use the broker"
-	textUnknown     = " is not known here"
-	textRepeated    = " is repeated"
-	textMissing     = " is missing"
-	textEmpty       = " must not be empty"
-	textNoText      = " must hold text only"
-	textNotOne      = " must be a number that is not negative"
-	textTooLong     = " is too long"
-	textNoMessages  = "there is no notification in the message"
-	textNotStandard = " must not hold text"
+	textUseBroker  = "a pull point takes no notifications: use the broker"
+	textUnknown    = " is not known here"
+	textRepeated   = " is repeated"
+	textMissing    = " is missing"
+	textEmpty      = " must not be empty"
+	textNoText     = " must hold text only"
+	textNoCount    = " must be a number that is not negative"
+	textNil        = " has a bad xsi:nil"
+	textNoMessages = "there is no notification in the message"
 )
