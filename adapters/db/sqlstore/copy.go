@@ -129,6 +129,13 @@ func copiedTables() []copiedTable {
 		{name: "consent_registration", key: "consent_id"},
 		{name: "consent_version", key: "consent_id, version"},
 		{name: "consent_override", key: "id"},
+		{name: "nas_topic", key: "topic"},
+		{name: "nas_topic_access", key: "topic, identifier"},
+		{name: "nas_pull_point", key: "id"},
+		{name: "nas_subscription", key: "id"},
+		{name: "nas_consumer", key: "subscription_id, seq"},
+		{name: "nas_id_list", key: "owner_cvr, owner_system, name"},
+		{name: "nas_id_list_content", key: "version, id"},
 	}
 }
 

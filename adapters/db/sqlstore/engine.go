@@ -17,6 +17,7 @@ type engine interface {
 	personEngine
 	namesEngine
 	consentEngine
+	nasEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.
