@@ -1,6 +1,7 @@
 package nasws
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
@@ -40,7 +41,7 @@ func standalone(t *xmltree.Tree, n xmltree.Node) []byte {
 	if count > xmltree.DefaultLimits(0).Namespaces {
 		return nil
 	}
-	return append(w.Bytes(), src[1+len(name):]...)
+	return append(bytes.TrimSuffix(w.Bytes(), []byte{'>'}), src[1+len(name):]...)
 }
 
 // namespaces returns the prefixes in scope at n; that of the default namespace is not one.
