@@ -142,11 +142,13 @@ func (b *Broker) check(ctx context.Context, caller identity.Caller, m *Message) 
 
 // record is what the log keeps of a notification (NAS-14, NAS-15).
 func (b *Broker) record(topic nas.Topic, m Message, head nas.Head) messagelog.Record {
-	spread := b.turn.Add(1)
+	rec := messagelog.Record{Topic: topic.Log, Value: nas.Record{Head: head, Content: m.Content}.Encode()}
 	if m.ID != "" {
-		spread = nas.Spread(m.IDType, m.ID)
+		rec.Spread = nas.Spread(m.IDType, m.ID)
+	} else {
+		rec.Spread = b.turn.Add(1)
 	}
-	return messagelog.Record{Topic: topic.Log, Spread: spread, Value: nas.Record{Head: head, Content: m.Content}.Encode()}
+	return rec
 }
 
 // request is the id of the request.
