@@ -84,6 +84,49 @@ func messageLogAppend(t *testing.T, open OpenMessageLog) {
 		assert.Greater(t, len(used), 1, "20 keys share one of 4 partitions")
 	})
 
+	t.Run("records without a key go to the partition of their Spread, those of one Spread in the order given", func(t *testing.T) {
+		log, ctx := made(t, open, 4)
+		spreads := []uint64{0, 1, 2, 3, 4, 7, 1 << 32, 1<<63 + 1, 1<<64 - 1}
+		var recs []messagelog.Record
+		for i := range 90 {
+			s := spreads[i%len(spreads)]
+			recs = append(recs, messagelog.Record{Topic: topic, Spread: s, Value: fmt.Appendf(nil, "%d/%03d", s, i)})
+		}
+		require.NoError(t, log.Append(ctx, recs[:45]))
+		require.NoError(t, log.Append(ctx, recs[45:]))
+		last, total := map[uint64]int{}, 0
+		for part := range 4 {
+			for _, r := range all(ctx, t, log, part) {
+				var spread uint64
+				var n int
+				_, err := fmt.Sscanf(string(r.Value), "%d/%d", &spread, &n)
+				require.NoError(t, err)
+				require.Equal(t, int(spread%4), part, "partition of Spread %d", spread) //nolint:gosec // below 4
+				require.GreaterOrEqual(t, n, last[spread], "order of Spread %d", spread)
+				require.Empty(t, r.Key)
+				last[spread] = n
+				total++
+			}
+		}
+		assert.Equal(t, 90, total)
+	})
+
+	t.Run("the key decides where there is one, whatever the Spread", func(t *testing.T) {
+		log, ctx := made(t, open, 4)
+		var recs []messagelog.Record
+		for i := range 16 {
+			recs = append(recs, messagelog.Record{Topic: topic, Key: []byte("k"), Spread: uint64(i), Value: []byte("v")}) //nolint:gosec // few
+		}
+		require.NoError(t, log.Append(ctx, recs))
+		var used []int
+		for part := range 4 {
+			if n := len(all(ctx, t, log, part)); n > 0 {
+				used = append(used, n)
+			}
+		}
+		assert.Equal(t, []int{16}, used, "records of each partition that has any")
+	})
+
 	t.Run("Append of several topics stores all", func(t *testing.T) {
 		log, admin, _ := open(t)
 		ctx := bounded(t)
