@@ -393,6 +393,9 @@ func (a *Administration) DeleteTopic(ctx context.Context, caller identity.Caller
 		return unavailable("delete topic of the log", err)
 	}
 	_, err = a.change(ctx, t, func(t *nas.Topic) error {
+		if t.State != nas.Deleting { // another call has deleted it, and it was made again
+			return errNotReady
+		}
 		*t = nas.Topic{}
 		return nil
 	})
