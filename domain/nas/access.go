@@ -67,11 +67,15 @@ func (t Topic) Readable(cvr, serial string) bool {
 		if a.Identifier == Everybody {
 			return true
 		}
-		if its, holder := splitAccess(a.Identifier); its != "" && its == cvr {
-			// A serial number of the older form names the organisation once more: it must be the same.
-			if len(a.Identifier) == len(cvrPrefix)+cvrDigits || equalFold(serial, a.Identifier) || strings.HasPrefix(holder, oces3) && equalFold(serial, holder) {
-				return true
-			}
+		its, holder := splitAccess(a.Identifier)
+		if its == "" || its != cvr {
+			continue
+		}
+		// A serial number of the older form names the organisation once more: it must be the same.
+		switch {
+		case len(a.Identifier) == len(cvrPrefix)+cvrDigits, equalFold(serial, a.Identifier),
+			strings.HasPrefix(holder, oces3) && equalFold(serial, holder):
+			return true
 		}
 	}
 	return false

@@ -30,7 +30,7 @@ func (f FilterRequest) Judge(maxIDs int) (TopicName, Filter, error) {
 	if len(unknown) > 0 {
 		text := "the filter is not known"
 		if len(f.Topics) != 1 {
-			text = "exactly one topic expression is required"
+			text = "a topic expression is required"
 		}
 		return "", Filter{}, &Error{Fault: InvalidFilter, Names: unknown, Err: fault.Error{Kind: fault.Invalid, Code: CodeInvalidFilter, Text: text}}
 	}

@@ -38,18 +38,22 @@ func Termination(text string, now time.Time, maxLifetime time.Duration) (time.Ti
 	}
 	at = at.UTC().Truncate(time.Microsecond)
 	switch {
-	case !ok || at.Year() > lastYear || at.Year() < 1:
-		return time.Time{}, unacceptable("the initial termination time is no dateTime and no duration that can be kept", now, most)
+	case !ok:
+		return time.Time{}, unacceptable("the initial termination time is no dateTime and no duration", now)
 	case !at.After(now):
-		return time.Time{}, unacceptable("the initial termination time has passed", now, most)
+		return time.Time{}, unacceptable("the initial termination time has passed", now)
 	case maxLifetime > 0 && at.After(most):
-		return time.Time{}, unacceptable("the initial termination time is too late", now, most)
+		e := unacceptable("the initial termination time is too late", now)
+		e.Maximum = most
+		return time.Time{}, e
+	case at.Year() > lastYear:
+		return time.Time{}, unacceptable("the initial termination time is too late", now)
 	}
 	return at, nil
 }
 
-func unacceptable(text string, now, most time.Time) *Error {
-	return &Error{Fault: UnacceptableInitialTerminationTime, Minimum: now, Maximum: most,
+func unacceptable(text string, now time.Time) *Error {
+	return &Error{Fault: UnacceptableInitialTerminationTime, Minimum: now,
 		Err: fault.Error{Kind: fault.Invalid, Code: CodeUnacceptableTermination, Text: text}}
 }
 
