@@ -17,7 +17,7 @@ import (
 )
 
 // members are the members that a JSON object may have, and where their values go: what encoding/json fills, such as *string, *int or
-// *time.Time, or members, object, objects or orNull.
+// *time.Time, or orNull, or what reads itself: members, object, objects, *dictionary.
 type members map[string]any
 
 // object is a JSON object: the call returns its members, and tells that it is there.
@@ -25,6 +25,9 @@ type object func() members
 
 // objects are the objects of a JSON array: each call returns the members of the next one.
 type objects func() members
+
+// dictionary is what a JSON object holds whose names the client chose.
+type dictionary[V any] map[string]V
 
 // orNull is what encoding/json fills, unless it is null.
 type orNull struct{ target any }
@@ -70,11 +73,7 @@ func (into members) read(d *json.Decoder) error {
 		}
 		seen[name] = true
 		switch target := target.(type) {
-		case members:
-			err = target.read(d)
-		case object:
-			err = target().read(d)
-		case objects:
+		case interface{ read(d *json.Decoder) error }:
 			err = target.read(d)
 		case orNull:
 			err = decodeValue(d, target.target, true)
@@ -100,6 +99,8 @@ func decodeValue(d *json.Decoder, target any, null bool) error {
 	return nil
 }
 
+func (there object) read(d *json.Decoder) error { return there().read(d) }
+
 func (next objects) read(d *json.Decoder) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
 		return errJSON
@@ -110,6 +111,27 @@ func (next objects) read(d *json.Decoder) error {
 		}
 	}
 	if _, err := d.Token(); err != nil { // the closing bracket
+		return errJSON
+	}
+	return nil
+}
+
+// read puts in what is there; the names are each there once.
+func (into *dictionary[V]) read(d *json.Decoder) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errJSON
+	}
+	*into = dictionary[V]{}
+	for d.More() {
+		t, err := d.Token()
+		name, _ := t.(string)
+		var value V
+		if _, twice := (*into)[name]; err != nil || twice || decodeValue(d, &value, false) != nil {
+			return errJSON
+		}
+		(*into)[name] = value
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
 		return errJSON
 	}
 	return nil

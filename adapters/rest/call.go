@@ -44,6 +44,7 @@ type exchange struct {
 	endpoint  *endpoint
 	allow     string // methods of the path
 	id        string // parameter of the path, "" if it has none
+	other     string // second parameter, likewise
 	addr      netip.Addr
 	media     string // media type of the body, in lower case
 	body      []byte
@@ -52,13 +53,15 @@ type exchange struct {
 	messageID string // of an envelope
 	caller    identity.Caller
 	reply     reply
+
+	undone func(err error) error // gives an error of the gate the form of the operation; nil = as it is
 }
 
 // serve carries out one call. The order is that of a SOAP call: size, audit log ready, credential; then the gate runs the use case, makes
 // the audit line durable and commits; then the answer is sent and the call observed.
 func (a *api) serve(c echo.Context, ep *endpoint, allow string) {
 	x := a.arrive(c.Request(), ep)
-	x.allow, x.id = allow, c.Param("id")
+	x.allow, x.id, x.other = allow, c.Param("id"), c.Param("other")
 	defer a.inFlight.Add(-1)
 	w := http.ResponseWriter(c.Response())
 	w.Header().Set(headerCall, x.access.CallID)
@@ -212,6 +215,9 @@ func (a *api) carryOut(ctx context.Context, x *exchange, refused error) admittin
 		return err
 	}
 	out := a.gate(x.endpoint).Do(ctx, call, work, func(err error) (admitting.Answer, error) {
+		if err != nil && x.undone != nil {
+			err = x.undone(err)
+		}
 		if err != nil {
 			return x.problem(err), nil
 		}
@@ -269,7 +275,7 @@ func send(w http.ResponseWriter, x *exchange, answer admitting.Answer, err error
 		h.Set("Allow", x.allow)
 	case f.Kind == fault.Unauthenticated:
 		h.Set("WWW-Authenticate", "Bearer")
-	case f.Kind == fault.Unavailable || f.Kind == fault.Limited:
+	case answer.Code == http.StatusServiceUnavailable || answer.Code == http.StatusTooManyRequests:
 		h.Set("Retry-After", retryAfter)
 	}
 	if answer.Code != http.StatusNoContent {

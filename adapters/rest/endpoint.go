@@ -71,11 +71,7 @@ func (a *api) endpoints() []endpoint {
 	anybody := admitting.Policy{
 		Schemes: []identity.Scheme{identity.Session, identity.OperatorToken}, Kinds: append(slices.Clone(own.Kinds), identity.Operator),
 	}
-	// Who of them is an administrator the use case decides.
-	administrators := admitting.Policy{
-		Schemes: []identity.Scheme{identity.Session, identity.OperatorToken},
-		Kinds:   []identity.Kind{identity.Professional, identity.Operator},
-	}
+	administrators := administrators()
 	samples := admitting.Policy{Schemes: []identity.Scheme{identity.Sample}, Kinds: []identity.Kind{identity.System}}
 	if a.Development != nil {
 		open.Schemes = append(open.Schemes, identity.Sample)
@@ -106,6 +102,7 @@ func (a *api) endpoints() []endpoint {
 	all = append(all, a.ecprEndpoints()...)
 	all = append(all, a.minlogEndpoints()...)
 	all = append(all, a.consentEndpoints()...)
+	all = append(all, a.nasEndpoints()...)
 	if a.Development == nil {
 		return all
 	}
@@ -114,6 +111,14 @@ func (a *api) endpoints() []endpoint {
 		endpoint{method: http.MethodPost, path: pathTokens, operation: "DevelopmentToken", policy: samples, admit: a.developer, serve: a.token},
 		endpoint{method: http.MethodPost, path: pathBootstrap, operation: "DevelopmentBootstrap", policy: samples, admit: a.developer, serve: a.bootstrap},
 	)
+}
+
+// administrators are for calls of administrators: who of them is one the use case decides.
+func administrators() admitting.Policy {
+	return admitting.Policy{
+		Schemes: []identity.Scheme{identity.Session, identity.OperatorToken},
+		Kinds:   []identity.Kind{identity.Professional, identity.Operator},
+	}
 }
 
 // nowhere is for paths that lead nowhere, otherMethod for paths with other methods: their calls are refused.

@@ -38,6 +38,7 @@ import (
 	"github.com/opennsp/nsp/application/federating"
 	"github.com/opennsp/nsp/application/issuing"
 	"github.com/opennsp/nsp/application/logkeeping"
+	"github.com/opennsp/nsp/application/notifying"
 	"github.com/opennsp/nsp/application/relaying"
 	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/application/scheduling"
@@ -114,6 +115,7 @@ type house struct {
 	register portstest.FailingCPRRegister
 	appends  portstest.FailingMessageLog // of the message log of MinLog
 
+	nasLog    portstest.FailingMessageLog // of the message log of NAS
 	consents  portstest.FailingConsents
 	overrides portstest.FailingOverrides
 }
@@ -127,7 +129,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	now := func() time.Time { return h.now }
 	newID := uuid.NewString
 	h.db = memory.New(now)
-	h.register.Register, h.appends.Log = h.db.Register(), h.db.MessageLog()
+	h.register.Register, h.appends.Log, h.nasLog.Log = h.db.Register(), h.db.MessageLog(), h.db.MessageLog()
 	h.sessions = &portstest.FailingSessionStore{Sessions: h.db.Sessions()}
 	h.grants = admitting.NewGrants(h.db.Grants(), now)
 	h.trust, err = authtrust.Open(f.TrustFile())
@@ -157,7 +159,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	h.ticks = make(chan time.Time)
 	h.runner = &scheduling.Runner{
 		Leases: h.db.Leases(), Runs: h.db.JobRuns(), Units: h.db.Units(), Audit: &memory.AuditLog{}, Now: time.Now, NewID: auth.NewCallID, Log: log,
-		Instance: "a", Ticks: h.ticks, Jobs: []scheduling.Job{{Name: logkeeping.CleanupJob, Begin: h.cleaned.begin}},
+		Instance: "a", Ticks: h.ticks, Jobs: []scheduling.Job{{Name: logkeeping.CleanupJob, Begin: h.cleaned.begin}, {Name: notifying.CleanupJob, Begin: h.cleaned.begin}},
 	}
 	h.deps = rest.Deps{
 		Gate: gate, Sessions: sessions, Envelopes: h.router, Audiences: []string{audience},
@@ -182,6 +184,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 		Consumption: &logkeeping.Consumption{Consumers: []*logkeeping.Consumer{h.consumer}, Trail: trail},
 		MinLog:      h.minlog(log),
 		Consent:     h.consent(t),
+		NAS:         h.nas(log),
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		ECPR: &rest.ECPR{
 			Registry: &issuing.Registry{

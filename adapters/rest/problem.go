@@ -74,6 +74,18 @@ func statusOf(f fault.Error) int {
 	return http.StatusInternalServerError
 }
 
+// problemJSON tells of a problem.
+type problemJSON struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	CallID string `json:"callId"`
+
+	Undelivered []undeliveredJSON `json:"undelivered,omitempty"` // of a request with notifications, all of them
+	Topic       string            `json:"topic,omitempty"`       // that the caller may not read
+}
+
 // problem is the answer that tells of err (RFC 9457), which wraps a fault.Error.
 func (x *exchange) problem(err error) admitting.Answer {
 	f, _ := fault.Of(err)
@@ -81,13 +93,9 @@ func (x *exchange) problem(err error) admitting.Answer {
 		f.Text = p.Text // without the value
 	}
 	status := statusOf(f)
-	body, _ := json.Marshal(struct { // texts and a number: cannot fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-		CallID string `json:"callId"`
-	}{typePrefix + f.Code, title(f.Code), status, f.Text, x.access.CallID})
+	told := problemJSON{Type: typePrefix + f.Code, Title: title(f.Code), Status: status, Detail: f.Text, CallID: x.access.CallID}
+	told.notifications(err)
+	body, _ := json.Marshal(told) // texts and numbers: cannot fail
 	return admitting.Answer{Code: status, Body: body}
 }
 

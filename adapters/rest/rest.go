@@ -49,6 +49,7 @@ type Deps struct {
 	MinLog         *MinLog                 // nil where this server has no registrations and lookups of MinLog
 	ECPR           *ECPR                   // nil where this server has no registrations
 	Consent        *Consent                // nil where this server has no consent
+	NAS            *NAS                    // nil where this server has no notifications
 	Outbox         *relaying.Operating     // nil where this server has no outbox
 	Registers      *replicating.Operation  // nil where this server has no registers
 
@@ -114,6 +115,12 @@ func MountMinLog(e *echo.Echo, d Deps) {
 func MountConsent(e *echo.Echo, d Deps) {
 	a := newAPI(d)
 	a.mount(e, a.consentEndpoints())
+}
+
+// MountNAS has e serve nothing of the API but the notification service, for a server that has it and not the API.
+func MountNAS(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.nasEndpoints())
 }
 
 func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }
