@@ -141,6 +141,7 @@ const (
 	elemUndelivered = "Undelivered"
 	elemResource    = "ResourceId" // SOAP header: the subscription that an Unsubscribe without an id in its path is for
 	elemMore        = "More"
+	elemExpression  = "Expression" // what our client writes into an XPathFilter; any element will do
 	attrPosition    = "position"
 	attrCode        = "code"
 )
