@@ -1,0 +1,866 @@
+package notifying_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/application/notifying"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/nas"
+)
+
+func TestT12ClosedTopicIsFetched(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	sent := r.publish(t, cardTopic, 0, "1")
+	r.edit(t, cardTopic, func(was *nas.Topic) { was.Active = false })
+	assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)))
+}
+
+func TestT15NothingOfAnOpenTransactionIsSeen(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	opened, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		ended <- r.db.Units().Run(context.Background(), func(ctx context.Context) error {
+			rec, _ := r.record(cardTopic, "1")
+			close(opened)
+			<-end
+			return r.db.MessageLog().Append(ctx, []messagelog.Record{rec})
+		}, func(context.Context) error { return nil })
+	}()
+	<-opened
+	out := r.fetched(t, "m", p)
+	assert.Empty(t, out.Messages)
+	assert.False(t, out.More)
+	close(end)
+	require.NoError(t, <-ended)
+	assert.Len(t, r.fetched(t, "n", p).Messages, 1)
+}
+
+func TestT23AccessIsRevoked(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	card := r.subscribed(t, p, nil)
+	r.subscribed(t, p, onTopic(otherTopic))
+	r.publish(t, cardTopic, 0, "1")
+	other := r.publish(t, otherTopic, 0, "1")
+	r.edit(t, cardTopic, func(was *nas.Topic) { was.Access = nil })
+	_, err := r.fetch("m", p, 1)
+	assert.ErrorIs(t, err, nas.NoAccess{Topic: cardTopic})
+	require.NoError(t, r.unsubscribe("u", card))
+	assert.Equal(t, other, contentsOf(r.fetched(t, "m", p)))
+
+	t.Run("T23 a resend of what may no longer be read", func(t *testing.T) {
+		r.edit(t, otherTopic, func(was *nas.Topic) { was.Access = nil })
+		_, err := r.fetch("m", p, 1)
+		assert.ErrorIs(t, err, nas.NoAccess{Topic: otherTopic})
+	})
+}
+
+func TestT27FetchAtTheEnd(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, func(s *notifying.Subscribing) { s.Termination = "PT1H" })
+	r.publish(t, cardTopic, 0, "1", "2")
+	r.pass(time.Hour - time.Microsecond)
+	out, err := r.fetch("m", p, 1)
+	require.NoError(t, err)
+	assert.Len(t, out.Messages, 1)
+	r.pass(time.Microsecond)
+	assert.Empty(t, r.fetched(t, "n", p).Messages)
+}
+
+func TestT29Quota(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		waiting, asked     int
+		want, wantIfCalled int // at first, and by a call without number after it
+	}{
+		{"absent", 300, notifying.NoQuota, 256, 44},
+		{"0", 3, 0, 0, 3},
+		{"1", 3, 1, 1, 2},
+		{"5 of 3", 3, 5, 3, 0},
+		{"more than the limit", 1100, 1 << 40, 1000, 100},
+	} {
+		t.Run("T29 "+c.name, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.subscribed(t, p, nil)
+			for part := range uint64(3) {
+				r.publish(t, cardTopic, part, make([]string, (c.waiting+int(part))/3)...)
+			}
+			out, err := r.fetch("m", p, c.asked)
+			require.NoError(t, err)
+			assert.Len(t, out.Messages, c.want)
+			assert.Equal(t, c.want < c.waiting, out.More)
+			assert.Len(t, r.fetched(t, "n", p).Messages, c.wantIfCalled)
+		})
+	}
+
+	t.Run("T29 nothing moves at 0", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.fetched(t, "first", p) // of the hour
+		r.publish(t, cardTopic, 0, "1")
+		_, err := r.fetch("m", p, 0)
+		require.NoError(t, err)
+		assert.Equal(t, []int{1, 0}, []int{r.points.writes, r.log.reads})
+	})
+}
+
+func TestT30Resend(t *testing.T) {
+	for name, between := range map[string]func(t *testing.T, r *reader){
+		"at once":             func(*testing.T, *reader) {},
+		"after more arrived":  func(t *testing.T, r *reader) { r.publish(t, cardTopic, 0, "1", "2", "3") },
+		"after a list change": func(t *testing.T, r *reader) { r.list(t, "ward-7", "3") },
+		"after the list was destroyed": func(t *testing.T, r *reader) {
+			_, err := r.DestroyIDList(t.Context(), r.caller, "ward-7")
+			require.NoError(t, err)
+		},
+		"at another server":         func(_ *testing.T, r *reader) { *r = *r.another(r.db) },
+		"after the topic was grown": func(t *testing.T, r *reader) { r.grow(t, 5) },
+		"a week later":              func(_ *testing.T, r *reader) { r.pass(7 * 24 * time.Hour) },
+		"with another maximum":      func(_ *testing.T, r *reader) { r.Default = 1 },
+		"after others were given": func(t *testing.T, r *reader) {
+			r.publish(t, cardTopic, 1, "1")
+			r.fetched(t, "other", r.owned(t)[0].ID)
+		},
+		"after a new subscription":   func(t *testing.T, r *reader) { r.subscribed(t, r.owned(t)[0].ID, nil) },
+		"after one subscribes later": func(t *testing.T, r *reader) { r.pullPoint(t) },
+	} {
+		t.Run("T30 "+name, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.list(t, "ward-7", "1", "2")
+			r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"ward-7"}}))
+			r.subscribed(t, p, onTopic(otherTopic))
+			r.publish(t, cardTopic, 0, "1", "3", "2", "3", "1", "1")
+			r.publish(t, cardTopic, 1, "3", "3", "2")
+			r.publish(t, otherTopic, 2, "3")
+			r.publish(t, cardTopic, 0, slices.Repeat([]string{"3"}, 70)...)
+			r.publish(t, cardTopic, 0, "2")
+			first := r.fetched(t, "m", p)
+			assert.Len(t, first.Messages, 7)
+			assert.False(t, first.Replay)
+			assert.Contains(t, r.notes(), "message-count=7 replay=false")
+			between(t, r)
+			written := r.points.writes
+			again := r.fetched(t, "m", p)
+			assert.True(t, again.Replay)
+			assert.Equal(t, first.Messages, again.Messages)
+			assert.Contains(t, r.notes(), "message-count=7 replay=true")
+			assert.LessOrEqual(t, r.points.writes-written, 1, "nothing is written, but perhaps that the owner was seen")
+		})
+	}
+
+	t.Run("T30 a new MessageID goes on", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		sent := r.publish(t, cardTopic, 0, "1", "2", "3")
+		for i, id := range []string{"a", "b", "c"} {
+			out, err := r.fetch(id, p, 1)
+			require.NoError(t, err)
+			assert.Equal(t, sent[i:i+1], contentsOf(out))
+		}
+	})
+
+	t.Run("a call without MessageID is never given again", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		assert.Len(t, r.fetched(t, "", p).Messages, 1)
+		out := r.fetched(t, "", p)
+		assert.Empty(t, out.Messages)
+		assert.False(t, out.Replay)
+	})
+
+	t.Run("a MessageID that cannot be kept", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		_, err := r.fetch(strings.Repeat("ø", nas.MaxMessageID+1), p, 1)
+		told, _ := fault.Of(err)
+		assert.Equal(t, fault.CodeSyntax, told.Code)
+		assert.Len(t, r.fetched(t, strings.Repeat("ø", nas.MaxMessageID), p).Messages, 1)
+	})
+}
+
+// grow gives the card topic so many partitions.
+func (r *reader) grow(t require.TestingT, partitions int) {
+	require.NoError(t, r.db.Topics().GrowTopic(context.Background(), nas.InternalTopic(cardTopic), partitions))
+}
+
+// trim has retention take what is below an offset of a partition of the card topic.
+func (r *reader) trim(t require.TestingT, part int, before int64) {
+	require.NoError(t, r.db.Topics().Trim(context.Background(), nas.InternalTopic(cardTopic), part, before))
+}
+
+func TestT31ResendOfWhatIsGone(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	r.publish(t, cardTopic, 0, "1", "2")
+	r.fetched(t, "m", p)
+	rest := r.publish(t, cardTopic, 0, "3")
+	r.trim(t, 0, 1)
+	_, err := r.fetch("m", p, 10)
+	assert.Equal(t, "UnableToGetMessagesFault resend_expired", faultOf(err))
+	assert.True(t, fault.Is(err, fault.Gone))
+	assert.Equal(t, rest, contentsOf(r.fetched(t, "n", p)))
+
+	t.Run("T31 retention takes them while they are read", func(t *testing.T) {
+		r.log.gone = 1
+		_, err := r.fetch("n", p, 10)
+		assert.Equal(t, "UnableToGetMessagesFault resend_expired", faultOf(err))
+	})
+}
+
+func TestT32MessageIDsOfTwoOwners(t *testing.T) {
+	r := newReader(t)
+	other := r.as(func(c *identity.Caller) { c.Org.CVR = "99999999" })
+	p, theirs := r.pullPoint(t), other.pullPoint(t)
+	second := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	r.subscribed(t, second, nil)
+	other.subscribed(t, theirs, nil)
+	sent := r.publish(t, cardTopic, 0, "1", "2")
+	for _, c := range []struct {
+		*reader
+		id nas.PullPointID
+	}{{r, p}, {other, theirs}, {r, second}} {
+		out := c.fetched(t, "m", c.id)
+		assert.Equal(t, sent, contentsOf(out))
+		assert.False(t, out.Replay)
+	}
+}
+
+func TestT33ConcurrentFetches(t *testing.T) {
+	for name, servers := range map[string]int{"of one server": 1, "of two servers": 2} {
+		t.Run("T33 "+name, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.subscribed(t, p, nil)
+			var sent []string
+			for part := range uint64(3) {
+				sent = append(sent, r.publish(t, cardTopic, part, make([]string, 100)...)...)
+			}
+			readers := []*reader{r, r.another(r.db)}[:servers]
+			var all sync.WaitGroup
+			got := make([][]string, 20)
+			for i := range got {
+				all.Go(func() {
+					for ask := 0; ; ask++ {
+						out, err := readers[i%servers].fetch(fmt.Sprintf("m%d-%d", i, ask), p, 15)
+						if servers > 1 && faultOf(err) == "UnableToGetMessagesFault concurrent_fetch" {
+							continue // nothing was given
+						}
+						if !assert.NoError(t, err) || len(out.Messages) == 0 {
+							return
+						}
+						got[i] = append(got[i], contentsOf(out)...)
+					}
+				})
+			}
+			all.Wait()
+			assert.ElementsMatch(t, sent, slices.Concat(got...))
+		})
+	}
+}
+
+func TestT34SameMessageIDAtOnce(t *testing.T) {
+	for name, servers := range map[string]int{"at one server": 1, "at two servers": 2} {
+		t.Run("T34 "+name, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.subscribed(t, p, nil)
+			r.publish(t, cardTopic, 0, make([]string, 100)...)
+			readers := []*reader{r, r.another(r.db)}[:servers]
+			var all sync.WaitGroup
+			var got [4]notifying.Fetched
+			for i := range got {
+				all.Go(func() {
+					var err error
+					got[i], err = readers[i%servers].fetch("m", p, 7)
+					assert.NoError(t, err)
+				})
+			}
+			all.Wait()
+			assert.Len(t, got[0].Messages, 7)
+			fresh := 0
+			for _, out := range got {
+				assert.Equal(t, got[0].Messages, out.Messages)
+				if !out.Replay {
+					fresh++
+				}
+			}
+			assert.Equal(t, 1, fresh)
+		})
+	}
+}
+
+func TestOvertaken(t *testing.T) {
+	t.Run("a fetch that another overtakes twice goes well", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		r.points.advance = []error{nas.ErrMoved, nas.ErrMoved}
+		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+		assert.Len(t, r.said("getmessages"), 1)
+	})
+
+	t.Run("one that is overtaken three times is told", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		r.points.advance = []error{nas.ErrMoved, nas.ErrMoved, nas.ErrMoved}
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault concurrent_fetch", faultOf(err))
+		assert.True(t, fault.Is(err, fault.Conflict))
+		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+	})
+
+	t.Run("the turn is kept until the commit, and no longer waited for than a call may take", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		r.Fetching.MaxTime = time.Millisecond
+		var second error
+		err := r.call("GetMessages", "m", func(ctx context.Context, caller identity.Caller) error {
+			caller.MessageID = "m"
+			out, err := r.GetMessages(ctx, caller, string(p), 1)
+			assert.Len(t, out.Messages, 1)
+			_, second = r.GetMessages(t.Context(), caller, string(p), 1) // not committed yet
+			return err
+		}).Err
+		require.NoError(t, err)
+		assert.Equal(t, "UnableToGetMessagesFault concurrent_fetch", faultOf(second))
+		r.Fetching.MaxTime = time.Minute
+		assert.True(t, r.fetched(t, "m", p).Replay, "the turn was given back")
+	})
+
+	t.Run("retention takes records while they are read", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1", "2")
+		r.log.gone = 1
+		assert.Len(t, r.fetched(t, "m", p).Messages, 2)
+		r.publish(t, cardTopic, 0, "1", "2")
+		r.log.gone = 3
+		_, err := r.fetch("n", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+	})
+
+	t.Run("a subscription ends while it is read", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		s := r.subscribed(t, p, nil)
+		r.subscribed(t, p, onTopic(otherTopic))
+		r.publish(t, cardTopic, 0, "1")
+		other := r.publish(t, otherTopic, 0, "1")
+		var once sync.Once
+		r.points.before = func() { once.Do(func() { require.NoError(t, r.unsubscribe("u", s)) }) }
+		assert.Equal(t, other, contentsOf(r.fetched(t, "m", p)))
+	})
+}
+
+func TestT35NobodyStarves(t *testing.T) {
+	t.Run("T35 one subscription far behind without matches", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.list(t, "ward-7", "somebody else")
+		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"ward-7"}}))
+		r.subscribed(t, p, onTopic(otherTopic))
+		for part := range uint64(3) {
+			r.publish(t, cardTopic, part, make([]string, 20_000)...)
+		}
+		sent := r.publish(t, otherTopic, 0, "1")
+		r.log.step = func() { r.pass(10 * time.Second) } // each batch of 1,000
+		out := r.fetched(t, "m", p)
+		assert.Equal(t, sent, contentsOf(out))
+		assert.True(t, out.More)
+		assert.Positive(t, r.log.catchUp)
+	})
+
+	t.Run("one message at a time goes to each in turn", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		var subs []nas.SubscriptionID
+		for range 3 {
+			subs = append(subs, r.subscribed(t, p, nil))
+		}
+		r.publish(t, cardTopic, 0, make([]string, 10)...)
+		var got []nas.SubscriptionID
+		for i := range 3 {
+			out, err := r.fetch(fmt.Sprint(i), p, 1)
+			require.NoError(t, err)
+			got = append(got, out.Messages[0].Subscription)
+		}
+		assert.ElementsMatch(t, subs, got)
+	})
+
+	t.Run("quota that one does not use is the others'", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		card := r.subscribed(t, p, nil)
+		other := r.subscribed(t, p, onTopic(otherTopic))
+		r.publish(t, cardTopic, 0, make([]string, 40)...)
+		r.publish(t, otherTopic, 0, "1")
+		out, err := r.fetch("m", p, 20)
+		require.NoError(t, err)
+		counts := map[nas.SubscriptionID]int{}
+		for _, m := range out.Messages {
+			counts[m.Subscription]++
+		}
+		assert.Equal(t, map[nas.SubscriptionID]int{card: 19, other: 1}, counts)
+	})
+
+	t.Run("partitions of a topic share too: the oldest messages come first", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		var sent []string
+		for i := range uint64(9) {
+			r.pass(time.Second)
+			sent = append(sent, r.publish(t, cardTopic, 2-i%3, "1")...)
+		}
+		for i := range 3 {
+			out, err := r.fetch(fmt.Sprint(i), p, 3)
+			require.NoError(t, err)
+			assert.Equal(t, sent[3*i:3*i+3], contentsOf(out))
+		}
+	})
+}
+
+func TestT36TwoSubscriptionsMatch(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	first, second := r.subscribed(t, p, nil), r.subscribed(t, p, nil)
+	sent := r.publish(t, cardTopic, 0, "1")
+	out := r.fetched(t, "m", p)
+	assert.Equal(t, []string{sent[0], sent[0]}, contentsOf(out))
+	assert.Equal(t, []nas.SubscriptionID{first, second}, []nas.SubscriptionID{out.Messages[0].Subscription, out.Messages[1].Subscription})
+}
+
+func TestT37Partitions(t *testing.T) {
+	t.Run("T37 new ones are read from their beginning", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		r.fetched(t, "m", p)
+		r.grow(t, 5)
+		sent := slices.Concat(r.publish(t, cardTopic, 3, "1"), r.publish(t, cardTopic, 4, "1"))
+		assert.Equal(t, sent, contentsOf(r.fetched(t, "n", p)))
+	})
+
+	t.Run("T37 a cursor of five and a log of three", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.grow(t, 5)
+		s := r.subscribed(t, p, nil)
+		internal := nas.InternalTopic(cardTopic)
+		require.NoError(t, r.db.Topics().DeleteTopic(t.Context(), internal))
+		require.NoError(t, r.db.Topics().CreateTopic(t.Context(), internal, messagelog.Spec{Partitions: 3}))
+		r.publish(t, cardTopic, 0, "1")
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault partitions_lost", faultOf(err))
+		assert.True(t, fault.Is(err, fault.Internal))
+		sub, err := r.points.Subscription(t.Context(), s, r.clock())
+		require.NoError(t, err)
+		assert.Zero(t, sub.Cursor.Seq, "nothing moves")
+	})
+
+	t.Run("T37 retention passed the position", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		sent := r.publish(t, cardTopic, 0, make([]string, 10)...)
+		r.trim(t, 0, 7)
+		assert.Equal(t, sent[7:], contentsOf(r.fetched(t, "m", p)))
+		assert.Contains(t, r.logText(), "no longer kept")
+		require.Len(t, r.said("retentionGap"), 1)
+		assert.Contains(t, r.said("retentionGap")[0], `"gaps":[{"partition":0,"from":0,"to":6}]`)
+		r.publish(t, cardTopic, 0, "1")
+		r.fetched(t, "n", p)
+		assert.Len(t, r.said("retentionGap"), 1, "it is told once")
+	})
+
+	t.Run("a topic that was made anew", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.publish(t, cardTopic, 0, "1", "2")
+		r.subscribed(t, p, nil)
+		internal := nas.InternalTopic(cardTopic)
+		require.NoError(t, r.db.Topics().DeleteTopic(t.Context(), internal))
+		require.NoError(t, r.db.Topics().CreateTopic(t.Context(), internal, messagelog.Spec{Partitions: 3}))
+		assert.Empty(t, r.fetched(t, "m", p).Messages)
+		assert.Contains(t, r.logText(), "beyond the end")
+	})
+}
+
+func TestT38NothingNew(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	s := r.subscribed(t, p, nil)
+	r.subscribed(t, p, onTopic(otherTopic))
+	r.publish(t, cardTopic, 0, "1")
+	r.log.marker = true
+	assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+	var lags []int64
+	r.Lag = func(topic string, lag int64) {
+		if topic == cardTopic {
+			lags = append(lags, lag)
+		}
+	}
+	r.points.reads, r.points.answers, r.points.writes, r.log.bounds, r.log.reads = 0, 0, 0, 0, 0
+	for range 1000 {
+		out := r.fetched(t, "", p)
+		require.Empty(t, out.Messages)
+		require.False(t, out.More)
+	}
+	assert.Equal(t, [5]int{1000, 0, 0, 1000, 0}, [5]int{r.points.reads, r.points.answers, r.points.writes, r.log.bounds, r.log.reads},
+		"readings of the store, answers looked up, writes; bounds and reads of the log")
+	assert.Equal(t, make([]int64, 1000), lags)
+	sub, err := r.points.Subscription(t.Context(), s, r.clock())
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), sub.Cursor.Seq)
+
+	t.Run("that the owner was seen is kept once an hour", func(t *testing.T) {
+		for range 10 {
+			r.pass(time.Hour)
+			r.fetched(t, "", p)
+			r.fetched(t, "", p)
+		}
+		assert.Equal(t, 10, r.points.writes)
+	})
+}
+
+func TestT39TheLogStalls(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	card := r.subscribed(t, p, nil)
+	r.subscribed(t, p, onTopic(otherTopic))
+	sent := r.publish(t, cardTopic, 0, "1")
+	var empty []string
+	r.EmptyWithData = func(topic string) { empty = append(empty, topic) }
+
+	t.Run("T39 nothing was found", func(t *testing.T) {
+		r.log.stalled = []messagelog.Topic{nas.InternalTopic(cardTopic)}
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault log_stalled", faultOf(err))
+		assert.True(t, fault.Is(err, fault.Unavailable))
+		assert.Equal(t, []string{cardTopic}, empty)
+		sub, err := r.points.Subscription(t.Context(), card, r.clock())
+		require.NoError(t, err)
+		assert.Zero(t, sub.Cursor.Seq)
+	})
+
+	t.Run("T39 something was found", func(t *testing.T) {
+		other := r.publish(t, otherTopic, 0, "1")
+		out := r.fetched(t, "m", p)
+		assert.Equal(t, other, contentsOf(out))
+		assert.True(t, out.More)
+		assert.Contains(t, r.logText(), "level=ERROR")
+		r.log.stalled = nil
+		assert.Equal(t, sent, contentsOf(r.fetched(t, "n", p)))
+	})
+
+	t.Run("the log is down", func(t *testing.T) {
+		r.log.down = errDown
+		_, err := r.fetch("o", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+		told, _ := fault.Of(err)
+		assert.NotContains(t, told.Text, "secret")
+	})
+}
+
+func TestT42InsertFails(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	sent := r.publish(t, cardTopic, 0, "1", "2")
+	r.points.advance = []error{errDown}
+	_, err := r.fetch("m", p, 10)
+	assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+	assert.Empty(t, r.said("getmessages"), "what did not happen is not counted")
+	r.audit.Fail(nil, errDown)
+	_, err = r.fetch("m", p, 10)
+	require.Error(t, err, "the insert is undone where the audit line cannot be written")
+	r.audit.Fail(nil, nil)
+	out := r.fetched(t, "m", p)
+	assert.Equal(t, sent, contentsOf(out))
+	assert.False(t, out.Replay)
+}
+
+func TestT53ListIsReplacedWhileFetching(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	// A message about each of many; the list holds the even ones or the odd ones.
+	const n = 2000
+	var all []string
+	var halves [2][]string
+	for i := range n {
+		all = append(all, fmt.Sprint(i))
+		halves[i%2] = append(halves[i%2], all[i])
+	}
+	r.list(t, "l", halves[0]...)
+	r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
+	for part := range uint64(3) {
+		r.publish(t, cardTopic, part, all...)
+	}
+	changes := 0
+	r.log.step = func() { // while a fetch reads
+		changes++
+		_, err := r.db.IDLists().Put(context.Background(), nas.IDList{Owner: nas.OwnerOf(r.caller), Name: "l", IDType: numberType, IDs: halves[changes%2]}, r.clock())
+		require.NoError(t, err)
+	}
+	r.DeltaMax = n // partitions are read one after the other
+	for i := range 4 {
+		out, err := r.fetch(fmt.Sprint(i), p, 600)
+		require.NoError(t, err)
+		var odd [2]int
+		for _, m := range out.Messages {
+			odd[m.ID[len(m.ID)-1]&1]++
+		}
+		assert.Zero(t, min(odd[0], odd[1]), "messages of both lists in one answer: %v", odd)
+		assert.Positive(t, max(odd[0], odd[1]))
+	}
+	assert.Positive(t, changes)
+}
+
+func TestLists(t *testing.T) {
+	t.Run("a list is read once, until it is replaced", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.list(t, "l", "1", "2")
+		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
+		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
+		for range 3 {
+			r.publish(t, cardTopic, 0, "1")
+			r.fetched(t, "", p)
+		}
+		assert.Equal(t, 1, r.lists.loaded)
+		r.list(t, "l", "3")
+		r.publish(t, cardTopic, 0, "1", "3")
+		assert.Len(t, r.fetched(t, "", p).Messages, 2)
+		assert.Equal(t, 2, r.lists.loaded)
+	})
+
+	t.Run("no more ids are remembered than there is room for", func(t *testing.T) {
+		r := newReader(t)
+		r.CacheIDs = 7 // two lists of two ids, and what the lists themselves count
+		var points []nas.PullPointID
+		for i := range 3 {
+			name := fmt.Sprint(i)
+			r.list(t, name, "1", "2")
+			points = append(points, r.pullPoint(t))
+			r.subscribed(t, points[i], idFilter(nas.IDFilter{Lists: []string{name}}))
+		}
+		visit := func(i int) (loaded int) {
+			r.publish(t, cardTopic, 0, "1")
+			before := r.lists.loaded
+			r.fetched(t, "", points[i])
+			return r.lists.loaded - before
+		}
+		var got []int
+		for _, i := range []int{0, 1, 0, 2, 0, 1} {
+			got = append(got, visit(i))
+		}
+		assert.Equal(t, []int{1, 1, 0, 1, 0, 1}, got, "that used longest ago is forgotten")
+		r.list(t, "0", "1", "2", "3", "4", "5", "6", "7", "8")
+		assert.Equal(t, []int{1, 1}, []int{visit(0), visit(0)}, "one that is too long is not remembered")
+	})
+
+	t.Run("a destroyed list matches nothing, and all that is about the system", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.list(t, "l", "1")
+		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
+		_, err := r.DestroyIDList(t.Context(), r.caller, "l")
+		require.NoError(t, err)
+		r.publish(t, cardTopic, 0, "1")
+		rec := messagelog.Record{Topic: nas.InternalTopic(cardTopic), Value: nas.Record{Head: nas.Head{System: true}, Content: []byte("s")}.Encode()}
+		require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{rec}))
+		assert.Equal(t, []string{"s"}, contentsOf(r.fetched(t, "m", p)))
+		r.list(t, "l", "1")
+		again := r.publish(t, cardTopic, 0, "1")
+		assert.Equal(t, again, contentsOf(r.fetched(t, "n", p)))
+	})
+
+	t.Run("lists that cannot be read lose nothing", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.list(t, "l", "1")
+		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
+		r.publish(t, cardTopic, 0, "1")
+		r.lists.err = errDown
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+		r.lists.err = nil
+		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+	})
+}
+
+func TestExpressions(t *testing.T) {
+	expression := func(word string) func(*notifying.Subscribing) {
+		return idFilter(nas.IDFilter{XPaths: []nas.XPathFilter{{Version: "1.0", XPath: nas.XPath{Expression: word}}}})
+	}
+	t.Run("only what the rest of the filter selects is evaluated", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, func(s *notifying.Subscribing) {
+			idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "1", IDType: numberType}},
+				XPaths: []nas.XPathFilter{{Version: "1", XPath: nas.XPath{Expression: "fails"}}}})(s)
+		})
+		r.publish(t, cardTopic, 0, "1", "2", "3", "1")
+		assert.Empty(t, r.fetched(t, "m", p).Messages, "what cannot be evaluated does not match")
+		assert.Contains(t, r.logText(), "messages=2")
+	})
+
+	t.Run("it selects by the content", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, expression("2</c>"))
+		sent := r.publish(t, cardTopic, 0, "1", "1", "1")
+		assert.Equal(t, sent[1:2], contentsOf(r.fetched(t, "m", p)))
+	})
+
+	t.Run("a panic fails the call alone", func(t *testing.T) {
+		for _, n := range []int{1, 5000} { // also while partitions are read in parallel
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.subscribed(t, p, expression("panics"))
+			for part := range uint64(2) {
+				r.publish(t, cardTopic, part, make([]string, n)...)
+			}
+			_, err := r.fetch("m", p, 1)
+			assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+		}
+	})
+
+	t.Run("one that no longer compiles loses nothing", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, expression("c"))
+		r.publish(t, cardTopic, 0, "1")
+		r.Fetching.Filters = noFilter{}
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
+		r.Fetching.Filters = wordFilter{}
+		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+	})
+}
+
+func TestRecordsThatAreNone(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{{Topic: nas.InternalTopic(cardTopic), Value: []byte("x")}}))
+	sent := r.publish(t, cardTopic, 0, "1")
+	assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)), "one that cannot be read does not block the others")
+	assert.Contains(t, r.logText(), "records=1")
+}
+
+func TestSizeOfAnAnswer(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, nil)
+	sent := r.publish(t, cardTopic, 0, make([]string, 10)...)
+	size := int64(len(sent[0]))
+	for _, c := range []struct {
+		limit int64
+		want  int
+	}{{3 * size, 3}, {3*size - 1, 2}, {1, 1}, {0, 1}, {8 << 20, 3}} {
+		r.MaxBytes = c.limit
+		out := r.fetched(t, "", p)
+		assert.Equal(t, sent[:c.want], contentsOf(out), "%d octets", c.limit)
+		sent = sent[c.want:]
+	}
+
+	t.Run("two subscriptions share it", func(t *testing.T) {
+		r.subscribed(t, p, nil)
+		sent := r.publish(t, cardTopic, 0, make([]string, 10)...)
+		r.MaxBytes = 4 * int64(len(sent[0]))
+		out := r.fetched(t, "", p)
+		assert.Equal(t, []string{sent[0], sent[1], sent[0], sent[1]}, contentsOf(out))
+	})
+}
+
+func TestNewCursors(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.AdvanceMin = 10
+	s := r.subscribed(t, p, idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "1", IDType: numberType}}}))
+	other := r.subscribed(t, p, onTopic(otherTopic))
+	cursor := func(id nas.SubscriptionID) nas.Cursor {
+		sub, err := r.points.Subscription(t.Context(), id, r.clock())
+		require.NoError(t, err)
+		return sub.Cursor
+	}
+	r.publish(t, cardTopic, 0, make([]string, 9)...)
+	r.fetched(t, "a", p)
+	assert.Zero(t, cursor(s).Seq, "a few that do not match are examined again")
+	r.publish(t, cardTopic, 0, "")
+	r.fetched(t, "b", p)
+	assert.Equal(t, nas.Cursor{Subscription: s, PullPoint: p, Seq: 1, MessageID: "b", Offsets: nas.Offsets{10, 0, 0}, CreatedAt: r.clock()}, cursor(s))
+	assert.Equal(t, nas.Cursor{Subscription: other, PullPoint: p, Seq: 1, MessageID: "b", Offsets: nas.Offsets{0, 0, 0}, CreatedAt: r.clock()}, cursor(other),
+		"every active subscription has one")
+	assert.True(t, r.fetched(t, "b", p).Replay)
+
+	// The quota fills in the middle of a partition; what was read of the others stays unread.
+	r.publish(t, cardTopic, 0, "1", "2", "1", "2", "1")
+	r.pass(time.Second)
+	r.publish(t, cardTopic, 1, "2", "1")
+	out, err := r.fetch("c", p, 2)
+	require.NoError(t, err)
+	assert.Len(t, out.Messages, 2)
+	got := cursor(s)
+	assert.Equal(t, nas.Ranges{{Partition: 0, From: 10, To: 10}, {Partition: 0, From: 12, To: 12}}, got.Delivered)
+	assert.Equal(t, 2, got.Count)
+	assert.LessOrEqual(t, got.Offsets[0], int64(14))
+	assert.LessOrEqual(t, got.Offsets[1], int64(1))
+	assert.Len(t, r.fetched(t, "d", p).Messages, 2)
+}
+
+func TestStatisticsOfAFetch(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	s := r.subscribed(t, p, nil)
+	r.publish(t, cardTopic, 0, make([]string, 99)...)
+	delivered := map[string]int{}
+	r.Delivered = func(topic string, n int) { delivered[topic] += n }
+	_, err := r.fetch("a", p, 20)
+	require.NoError(t, err)
+	assert.Equal(t, []string{fmt.Sprintf(`{"action":"getmessages","info":{"pullPointId":"%s","subscriptionIds":["%s"],"quota":20,"replay":false}}`, p, s)},
+		r.said("getmessages"))
+	assert.Empty(t, r.said("offsets"), "it is not far behind")
+	r.publish(t, cardTopic, 0, make([]string, 21)...)
+	_, err = r.fetch("b", p, 20)
+	require.NoError(t, err)
+	assert.Equal(t, []string{fmt.Sprintf(`{"action":"offsets","owner":["33257872Demo EPJ"],"endOffsets":["120","0","0"],"maxOffsetDelta":["100"],`+
+		`"pullPointId":["%s"],"deltaOffsets":["100","0","0"],"topic":["%s"],"subscriptionId":["%s"]}`, p, cardTopic, s)}, r.said("offsets"))
+	r.fetched(t, "b", p)
+	assert.Equal(t, map[string]int{cardTopic: 40}, delivered, "a resend is counted once")
+	assert.Contains(t, r.said("getmessages")[2], `"replay":true`)
+}
