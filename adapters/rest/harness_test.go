@@ -95,25 +95,26 @@ var _ ports.Relations = custody{}
 
 // house is the API on stores in memory and a test federation. Time stands still until a test moves it.
 type house struct {
-	now      time.Time
-	db       *memory.DB
-	audit    *memory.AuditLog
-	sessions *portstest.FailingSessionStore
-	grants   *admitting.Grants
-	trust    *authtrust.Source
-	log      bytes.Buffer
-	refused  []audit.Refusal
-	observed []admitting.Observed
-	deps     rest.Deps
-	router   *soap.Router
-	echo     *echo.Echo
-	secrets  []string // what no log may hold
-	consumer *logkeeping.Consumer
-	runner   *scheduling.Runner // stands still until runJobs
-	ticks    chan time.Time
-	cleaned  fakeCleanup
-	register portstest.FailingCPRRegister
-	appends  portstest.FailingMessageLog // of the message log of MinLog
+	now        time.Time
+	db         *memory.DB
+	audit      *memory.AuditLog
+	sessions   *portstest.FailingSessionStore
+	grants     *admitting.Grants
+	trust      *authtrust.Source
+	log        bytes.Buffer
+	refused    []audit.Refusal
+	observed   []admitting.Observed
+	deps       rest.Deps
+	router     *soap.Router
+	echo       *echo.Echo
+	secrets    []string // what no log may hold
+	consumer   *logkeeping.Consumer
+	runner     *scheduling.Runner // stands still until runJobs
+	ticks      chan time.Time
+	cleaned    fakeCleanup
+	nasCleaned fakeCleanup
+	register   portstest.FailingCPRRegister
+	appends    portstest.FailingMessageLog // of the message log of MinLog
 
 	nasLog    portstest.FailingMessageLog // of the message log of NAS
 	consents  portstest.FailingConsents
@@ -159,7 +160,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	h.ticks = make(chan time.Time)
 	h.runner = &scheduling.Runner{
 		Leases: h.db.Leases(), Runs: h.db.JobRuns(), Units: h.db.Units(), Audit: &memory.AuditLog{}, Now: time.Now, NewID: auth.NewCallID, Log: log,
-		Instance: "a", Ticks: h.ticks, Jobs: []scheduling.Job{{Name: logkeeping.CleanupJob, Begin: h.cleaned.begin}, {Name: notifying.CleanupJob, Begin: h.cleaned.begin}},
+		Instance: "a", Ticks: h.ticks, Jobs: []scheduling.Job{{Name: logkeeping.CleanupJob, Begin: h.cleaned.begin}, {Name: notifying.CleanupJob, Begin: h.nasCleaned.begin}},
 	}
 	h.deps = rest.Deps{
 		Gate: gate, Sessions: sessions, Envelopes: h.router, Audiences: []string{audience},
