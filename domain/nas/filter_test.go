@@ -142,7 +142,10 @@ func TestJudgeRefuses(t *testing.T) {
 			nas.CodeIDListUnknown, nil,
 		},
 		{"a name that no text holds", asked(nas.IDFilter{Lists: []string{"a\x00"}}), nas.InvalidMessageContent, nas.CodeIDListUnknown, nil},
-		{"too many SingleIDs", asked(nas.IDFilter{IDs: make([]nas.SingleID, maxSingles+1)}), nas.InvalidMessageContent, nas.CodeInvalidContent, nil},
+		{
+			"too many SingleIDs", singles(slices.Repeat([]nas.SingleID{{ID: "1", IDType: "x"}}, maxSingles+1)...),
+			nas.InvalidMessageContent, nas.CodeInvalidContent, nil,
+		},
 		{"a SingleID without id", singles(nas.SingleID{ID: " ", IDType: "x"}), nas.InvalidMessageContent, nas.CodeInvalidContent, nil},
 		{"a SingleID without type", singles(nas.SingleID{ID: "1"}), nas.InvalidMessageContent, nas.CodeInvalidContent, nil},
 		{
