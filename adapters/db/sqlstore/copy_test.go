@@ -93,8 +93,10 @@ func (f *filler) cell(table string, c *column, i int) any {
 		return month.UnixMicro() + []int64{0, -1, f.Int64N(28 * 24 * 3600e6)}[f.IntN(3)]
 	case table == "minlog_entry" && c.Name == "id":
 		return f.octets(16)
-	case table == "minlog_job" && c.Name == "ok":
+	case table == "minlog_job" && c.Name == "ok", table == "nas_topic" && c.Name == "active":
 		return int64(f.IntN(2))
+	case table == "nas_topic" && c.Name == "state":
+		return []string{"creating", "ready", "deleting"}[f.IntN(3)]
 	case table == "security_event" && c.Name == "id":
 		return int64(3*i + 1)
 	case c.Type == "INTEGER" && c.PK > 0:
@@ -147,7 +149,8 @@ func (f *filler) consentCell(table, column string, i int) (value any, known bool
 
 // isUnique tells whether a table has more keys than its primary one: no two current rows of a register, and no two registrations, have the same.
 func (f *filler) isUnique(table string) bool {
-	return strings.HasPrefix(table, "ecpr_") || strings.HasPrefix(table, "consent_") || slices.Contains(f.registers, table)
+	other := []string{"ecpr_", "consent_", "nas_"}
+	return slices.ContainsFunc(other, func(prefix string) bool { return strings.HasPrefix(table, prefix) }) || slices.Contains(f.registers, table)
 }
 
 // column is a row of PRAGMA table_info.

@@ -33,3 +33,43 @@ func TestNoWakeUpIsMissed(t *testing.T) {
 	}
 	assert.True(t, found, "the reader slept over the record")
 }
+
+// A topic is deleted a piece at a time, between which others write, unless all is to take effect together.
+func TestDeleteTopicInPieces(t *testing.T) {
+	ctx := context.Background()
+	for name, joined := range map[string]bool{"by itself": false, "within a unit of work": true} {
+		t.Run(name, func(t *testing.T) {
+			db := opened(t)
+			require.NoError(t, db.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 2}))
+			recs := make([]messagelog.Record, 2*trimChunk+2)
+			for i := range recs {
+				recs[i] = messagelog.Record{Topic: topic, Spread: uint64(i) % 2} //nolint:gosec // not negative
+			}
+			require.NoError(t, db.MessageLog().Append(ctx, recs))
+			commits, most := count(db, "COMMIT"), int64(0)
+			first := func() int64 {
+				left, _, err := side{db, db.reading.pool}.first(ctx, "SELECT count(*) FROM log_record")
+				require.NoError(t, err)
+				return left
+			}
+			observed, before := db.observe, first()
+			db.observe = func(statement string) {
+				observed(statement)
+				if statement == "BEGIN IMMEDIATE" {
+					most, before = max(most, before-first()), first()
+				}
+			}
+			run := func(ctx context.Context) error { return db.Topics().DeleteTopic(ctx, topic) }
+			if joined {
+				require.ErrorIs(t, db.Units().Run(ctx, run, func(context.Context) error { return context.Canceled }), context.Canceled)
+				require.Zero(t, commits())
+				require.Len(t, recs, int(first()), "all is there again")
+				return
+			}
+			require.NoError(t, run(ctx))
+			require.Equal(t, 2*2+1, commits(), "two for each partition, and the last one")
+			require.LessOrEqual(t, most, int64(trimChunk), "records that one transaction deletes")
+			require.Zero(t, first())
+		})
+	}
+}

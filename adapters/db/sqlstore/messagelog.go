@@ -300,10 +300,20 @@ func (t *tx) makePartitions(topic messagelog.Topic, from, to int, with ...clause
 	return t.orm.WithContext(t.ctx).Clauses(with...).CreateInBatches(rows, chunk).Error
 }
 
-// DeleteTopic deletes the records in one statement.
+// DeleteTopic deletes the records in several transactions, as Trim does, and what came meanwhile with the partitions, whose rows go first: who
+// appends holds them.
 func (a topicAdmin) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
+	there, err := a.db.read(ctx).partitions(ctx, []messagelog.Topic{t})
+	if err != nil {
+		return fmt.Errorf("delete topic %s: %w", t, translate(err))
+	}
+	for _, p := range there[t] {
+		if err := a.Trim(ctx, t, p.Part, p.NextOff); err != nil && !errors.Is(err, messagelog.ErrNoTopic) {
+			return err
+		}
+	}
 	return a.db.write(ctx, func(tx *tx) error {
-		for _, text := range []string{"DELETE FROM log_record WHERE topic = ?", "DELETE FROM log_partition WHERE topic = ?"} {
+		for _, text := range []string{"DELETE FROM log_partition WHERE topic = ?", "DELETE FROM log_record WHERE topic = ?"} {
 			if _, err := tx.exec(tx.ctx, text, string(t)); err != nil {
 				return fmt.Errorf("delete topic %s: %w", t, err)
 			}

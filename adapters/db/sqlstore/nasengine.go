@@ -25,7 +25,7 @@ const namesLock = 4
 // lockName locks a hash of the name: who has another name with the same one waits too.
 func (*postgresEngine) lockName(t *tx, name string) error {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(name)) // it never fails
+	_, _ = h.Write([]byte(name))                                                               // it never fails
 	_, err := t.exec(t.ctx, "SELECT pg_advisory_xact_lock(?, ?)", namesLock, int32(h.Sum32())) //nolint:gosec // two's complement is meant
 	return err
 }

@@ -17,6 +17,26 @@ import (
 	"github.com/opennsp/nsp/domain/trust"
 )
 
+// Who deletes a topic waits for those that append to it, and leaves nothing of theirs.
+func TestPostgresDeleteTopicWaits(t *testing.T) {
+	ctx, dsn, done := t.Context(), postgresDSN(t), make(chan error, 1)
+	one, two := openedPostgres(t, dsn), openedPostgres(t, dsn)
+	require.NoError(t, one.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+	require.NoError(t, one.MessageLog().Append(ctx, records(2)))
+	require.NoError(t, one.Units().Run(ctx, func(inside context.Context) error {
+		require.NoError(t, one.MessageLog().Append(inside, records(3)))
+		go func() { done <- two.Topics().DeleteTopic(ctx, topic) }()
+		waitsForLock(t, one)
+		return nil
+	}, nothing))
+	require.NoError(t, soon(t, done))
+	left, _, err := side{one, one.reading.pool}.first(ctx, "SELECT count(*) FROM log_record")
+	require.NoError(t, err)
+	require.Zero(t, left, "records")
+	require.NoError(t, two.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+	require.NoError(t, one.MessageLog().Append(ctx, records(1)))
+}
+
 func TestPostgresMessageLogOfSeveralProcesses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Second)
 	defer cancel()
