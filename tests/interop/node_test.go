@@ -16,6 +16,7 @@ import (
 	"github.com/opennsp/nsp/adapters/soap/consentws"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
+	"github.com/opennsp/nsp/adapters/soap/nasws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/tests/process"
 )
@@ -85,8 +86,9 @@ func TestNodeSOAPNames(t *testing.T) {
 		minlogws.PathRegistration20250312, minlogws.PathRegistration20230425, minlogws.PathCitizen20250312, minlogws.PathAssistants20250312,
 		minlogws.PathRegistration1, minlogws.PathPortal, ecprws.Path,
 		consentws.PathAdministration, consentws.PathAdministrationV1, consentws.PathVerification,
+		nasws.PathBroker, nasws.PathManager, nasws.PathFactory, nasPullPoint, nasws.PathIDList,
 	} {
-		name := strings.ReplaceAll(strings.Trim(path, "/"), "/", "-")
+		name := strings.ReplaceAll(strings.Trim(strings.TrimSuffix(path, nasPullPointID), "/"), "/", "-")
 		t.Run("AC-41 "+name, func(t *testing.T) {
 			names, _ := node(t, path)
 			golden := filepath.Join("testdata", "names", name+".json")

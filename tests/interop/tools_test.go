@@ -101,6 +101,20 @@ func wss4jClasses(t *testing.T) string {
 	return filepath.Join(dir, "classes") + string(os.PathListSeparator) + filepath.Join(dir, "lib", "*")
 }
 
+// cxfClasses returns the class path of the generator of testdata/cxf.
+func cxfClasses(t *testing.T) string {
+	t.Helper()
+	javac := need(t, "javac", "Debian package openjdk-17-jdk-headless")
+	maven := need(t, "mvn", "Debian package maven")
+	dir := installed(t, "cxf", []string{"pom.xml", "Generate.java"}, func(dir string) (string, error) {
+		if out, err := attempt(t, dir, nil, maven, "--quiet", "--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory=lib"); err != nil {
+			return out, err
+		}
+		return attempt(t, dir, nil, javac, "-d", "classes", "-cp", filepath.Join("lib", "*"), "Generate.java")
+	})
+	return filepath.Join(dir, "classes") + string(os.PathListSeparator) + filepath.Join(dir, "lib", "*")
+}
+
 // installed returns a folder with the files of testdata/name and what install adds to them, made once a version in the user's cache.
 func installed(t *testing.T, name string, files []string, install func(dir string) (output string, err error)) string {
 	t.Helper()
