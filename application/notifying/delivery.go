@@ -139,19 +139,25 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 		return Fetched{}, unreadable("read answer", err)
 	}
 	var out Fetched
+	var scans []*scan
 	if given != nil {
 		out, err = c.replay(ctx, p, given)
 	} else {
-		out, err = c.fresh(ctx, p, now)
+		out, scans, err = c.fresh(ctx, p)
 	}
 	if err != nil {
 		return Fetched{}, err
 	}
+	// Writes come last: until then no transaction is open. The row of the pull point comes first, as everywhere.
 	if now.Sub(p.LastSeen) >= seenEvery {
 		if err := c.Store.Seen(ctx, c.id, now); err != nil {
 			return Fetched{}, unreadable("keep when the owner was seen", err)
 		}
 	}
+	if err := c.keep(ctx, scans, now); err != nil {
+		return Fetched{}, err
+	}
+	c.measure(ctx, scans)
 	c.report(ctx, p, out)
 	return out, nil
 }
@@ -204,22 +210,21 @@ func (f *Fetching) tell(ctx context.Context, line func() string) {
 	}
 }
 
-// fresh gives what was not given before.
-func (c fetch) fresh(ctx context.Context, p nas.PullPoint, now time.Time) (Fetched, error) {
+// fresh gives what was not given before, with how it was read.
+func (c fetch) fresh(ctx context.Context, p nas.PullPoint) (Fetched, []*scan, error) {
 	if len(p.Subscriptions) == 0 {
-		return Fetched{}, nil
+		return Fetched{}, nil, nil
 	}
 	if err := c.access(ctx, p.Subscriptions); err != nil {
-		return Fetched{}, err
+		return Fetched{}, nil, err
 	}
 	scans, err := c.scans(ctx, p)
 	if err != nil {
-		return Fetched{}, err
+		return Fetched{}, nil, err
 	}
 	behind := func(s *scan) bool { return s.at.Lag > 0 }
 	if c.quota == 0 || !slices.ContainsFunc(scans, behind) {
-		c.measure(ctx, scans)
-		return Fetched{More: slices.ContainsFunc(scans, behind)}, nil
+		return Fetched{More: slices.ContainsFunc(scans, behind)}, scans, nil
 	}
 	defer func() {
 		for _, s := range scans {
@@ -227,23 +232,19 @@ func (c fetch) fresh(ctx context.Context, p nas.PullPoint, now time.Time) (Fetch
 		}
 	}()
 	if err := c.prepare(ctx, scans); err != nil {
-		return Fetched{}, err
+		return Fetched{}, nil, err
 	}
 	if err := c.read(ctx, scans); err != nil {
-		return Fetched{}, err
+		return Fetched{}, nil, err
 	}
 	out := answer(scans)
 	for _, s := range scans {
 		out.More = out.More || !s.at.Read(s.offsets())
 	}
 	if err := c.complain(ctx, scans, len(out.Messages)); err != nil {
-		return Fetched{}, err
+		return Fetched{}, nil, err
 	}
-	if err := c.keep(ctx, scans, now); err != nil {
-		return Fetched{}, err
-	}
-	c.measure(ctx, scans)
-	return out, nil
+	return out, scans, nil
 }
 
 // access tells whether the caller may still read the topics (NAS-6).
@@ -402,6 +403,9 @@ func (c fetch) open(ctx context.Context, s *scan) {
 	if s.catchUp {
 		opt = messagelog.ReadOptions{Timeout: c.CatchUpPoll, CatchUp: true}
 	}
+	if f := s.sub.Filter; len(f.IDs) == 0 && f.List == "" && f.XPath == nil {
+		opt.MaxRecords = c.quota // more are not taken
+	}
 	for _, src := range s.sources {
 		src.open = func() iter.Seq2[messagelog.Batch, error] {
 			return c.Log.Read(ctx, s.sub.Log, src.part, src.next, src.end, opt)
@@ -423,30 +427,30 @@ func answer(scans []*scan) Fetched {
 	return out
 }
 
-// complain logs what went wrong in the reading. A log that gives nothing although there is something is no end: without messages it is a fault (NAS-43).
+// complain logs what went wrong in the reading. A log that gives nothing although there is something is no end: without messages it is a fault
+// (NAS-43). So is one that is so slow that nothing was read.
 func (c fetch) complain(ctx context.Context, scans []*scan, messages int) error {
-	stalled := 0
+	var all troubles
+	moved := false
 	for _, s := range scans {
-		failed, broken := 0, 0
-		for _, src := range s.sources {
-			failed, broken = failed+src.failed, broken+src.broken
-		}
 		about := []any{"topic", s.sub.Topic, "subscription", s.sub.ID}
-		if failed > 0 {
-			c.Logger.WarnContext(ctx, "expression of a filter not evaluated", append(about, "messages", failed)...)
+		is := s.troubles()
+		if is.failed > 0 {
+			c.Logger.WarnContext(ctx, "expression of a filter not evaluated", append(about, "messages", is.failed)...)
 		}
-		if broken > 0 {
-			c.Logger.ErrorContext(ctx, "records of a topic not readable", append(about, "records", broken)...)
+		if is.broken > 0 {
+			c.Logger.ErrorContext(ctx, "records of a topic not readable", append(about, "records", is.broken)...)
 		}
-		if n := s.stalled(); n > 0 {
-			stalled += n
-			c.Logger.ErrorContext(ctx, "message log gave nothing before the end", append(about, "partitions", n)...)
+		if is.stalled > 0 {
+			c.Logger.ErrorContext(ctx, "message log gave nothing before the end", append(about, "partitions", is.stalled)...)
 			if c.EmptyWithData != nil {
 				c.EmptyWithData(string(s.sub.Topic))
 			}
 		}
+		all.stalled, all.late = all.stalled+is.stalled, all.late+is.late
+		moved = moved || !slices.Equal(s.at.Offsets, s.offsets())
 	}
-	if stalled > 0 && messages == 0 {
+	if messages == 0 && (all.stalled > 0 || all.late > 0 && !moved) {
 		return unable(fault.Unavailable, nas.CodeLogStalled, textUnavailable, messagelog.ErrStalled)
 	}
 	return nil
@@ -455,7 +459,8 @@ func (c fetch) complain(ctx context.Context, scans []*scan, messages int) error 
 // keep inserts one cursor for each active subscription, if there is something to keep.
 func (c fetch) keep(ctx context.Context, scans []*scan, now time.Time) error {
 	worth := func(s *scan) bool { return s.at.Worth(s.offsets(), len(s.taken), c.AdvanceMin) }
-	if !slices.ContainsFunc(scans, worth) {
+	read := func(s *scan) bool { return len(s.sources) > 0 }
+	if !slices.ContainsFunc(scans, read) || !slices.ContainsFunc(scans, worth) {
 		return nil
 	}
 	rows := make([]nas.Cursor, len(scans))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -379,7 +380,7 @@ func TestOvertaken(t *testing.T) {
 		r.publish(t, cardTopic, 0, "1")
 		other := r.publish(t, otherTopic, 0, "1")
 		var once sync.Once
-		r.points.before = func() { once.Do(func() { require.NoError(t, r.unsubscribe("u", s)) }) }
+		r.log.step = func() { once.Do(func() { require.NoError(t, r.unsubscribe("u", s)) }) }
 		assert.Equal(t, other, contentsOf(r.fetched(t, "m", p)))
 	})
 }
@@ -863,4 +864,56 @@ func TestStatisticsOfAFetch(t *testing.T) {
 	r.fetched(t, "b", p)
 	assert.Equal(t, map[string]int{cardTopic: 40}, delivered, "a resend is counted once")
 	assert.Contains(t, r.said("getmessages")[2], `"replay":true`)
+}
+
+func TestTimeOfACall(t *testing.T) {
+	t.Run("a log that is slow loses nothing of what was examined", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			s := r.subscribed(t, p, idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "1", IDType: numberType}}}))
+			r.publish(t, cardTopic, 0, make([]string, 3000)...)
+			r.Fetching.MaxTime, r.DeltaMax = time.Minute, 1<<40
+			batches := 0
+			r.log.step = func() {
+				if batches++; batches == 2 {
+					r.log.wait = true // longer than a call may take
+				}
+			}
+			started := time.Now()
+			out := r.fetched(t, "m", p)
+			assert.Empty(t, out.Messages)
+			assert.True(t, out.More)
+			assert.LessOrEqual(t, time.Since(started), r.Fetching.MaxTime+time.Second)
+			sub, err := r.points.Subscription(t.Context(), s, r.clock())
+			require.NoError(t, err)
+			assert.Equal(t, nas.Offsets{1000, 0, 0}, sub.Cursor.Offsets)
+			_, err = r.fetch("n", p, 1)
+			assert.Equal(t, "UnableToGetMessagesFault log_stalled", faultOf(err), "nothing was read at all")
+		})
+	})
+
+	t.Run("a read waits as long as is configured, more where much is to be read", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.Poll, r.CatchUpPoll, r.DeltaMax = time.Second, 5*time.Second, 10
+		r.publish(t, cardTopic, 0, make([]string, 10)...)
+		_, err := r.fetch("a", p, 3)
+		require.NoError(t, err)
+		assert.Equal(t, messagelog.ReadOptions{Timeout: time.Second, MaxRecords: 3}, r.log.options)
+		r.publish(t, cardTopic, 0, make([]string, 4)...)
+		_, err = r.fetch("b", p, 3)
+		require.NoError(t, err)
+		assert.Equal(t, messagelog.ReadOptions{Timeout: 5 * time.Second, MaxRecords: 3, CatchUp: true}, r.log.options)
+	})
+
+	t.Run("what waited until its time was over reads one step all the same", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.publish(t, cardTopic, 0, "1")
+		r.Fetching.MaxTime = 0
+		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
+	})
 }

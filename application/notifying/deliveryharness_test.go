@@ -323,7 +323,6 @@ type watchedPoints struct {
 	writes         int
 	advance        []error // of each Advance in turn; nil = none
 	reading        error
-	before         func() // of each Advance
 }
 
 func (s *watchedPoints) locked(f func()) {
@@ -353,17 +352,12 @@ func (s *watchedPoints) Seen(ctx context.Context, id nas.PullPointID, at time.Ti
 
 func (s *watchedPoints) Advance(ctx context.Context, rows []nas.Cursor) error {
 	var err error
-	var before func()
 	s.locked(func() {
 		s.writes++
-		before = s.before
 		if len(s.advance) > 0 {
 			err, s.advance = s.advance[0], s.advance[1:]
 		}
 	})
-	if before != nil {
-		before()
-	}
 	if err != nil {
 		return err
 	}
@@ -400,9 +394,11 @@ type watchedLog struct {
 	ports.MessageLog
 	mu            sync.Mutex
 	bounds, reads int
-	catchUp       int  // reads of large pieces
-	batch         int  // records of a batch; 0 = the log's own choice
-	marker        bool // every partition ends in a marker of a transaction
+	catchUp       int                    // reads of large pieces
+	batch         int                    // records of a batch; 0 = the log's own choice
+	wait          bool                   // batches come when the reader's time is over
+	options       messagelog.ReadOptions // of the latest read
+	marker        bool                   // every partition ends in a marker of a transaction
 	down          error
 	gone          int // so many reads find that retention took what they begin at
 	stalled       []messagelog.Topic
@@ -440,7 +436,7 @@ func (l *watchedLog) Read(ctx context.Context, t messagelog.Topic, part int, fro
 		var step func()
 		l.locked(func() {
 			l.reads++
-			marker, step = l.marker, l.step
+			marker, step, l.options = l.marker, l.step, opt
 			if l.batch > 0 {
 				opt.MaxRecords = l.batch
 			}
@@ -466,6 +462,12 @@ func (l *watchedLog) Read(ctx context.Context, t messagelog.Topic, part int, fro
 			for batch, err := range l.MessageLog.Read(ctx, t, part, from, to, opt) {
 				if step != nil {
 					step()
+				}
+				var wait bool
+				if l.locked(func() { wait = l.wait }); wait {
+					<-ctx.Done()
+					yield(messagelog.Batch{}, ctx.Err())
+					return
 				}
 				if !yield(batch, err) {
 					return
@@ -512,4 +514,35 @@ var _ ports.ContentFilter = noFilter{}
 
 func (noFilter) Compile(nas.XPath) (ports.ContentExpression, error) {
 	return nil, errors.New("too long")
+}
+
+// sameBatches is a log whose first partition of each topic holds so many records, all the same.
+type sameBatches struct {
+	ports.MessageLog
+	records int
+}
+
+func (l *sameBatches) Bounds(_ context.Context, topics []messagelog.Topic) (map[messagelog.Topic][]messagelog.Bounds, error) {
+	all := map[messagelog.Topic][]messagelog.Bounds{}
+	for _, t := range topics {
+		all[t] = []messagelog.Bounds{{End: int64(l.records)}, {}, {}}
+	}
+	return all, nil
+}
+
+func (l *sameBatches) Read(_ context.Context, _ messagelog.Topic, _ int, from, to int64, _ messagelog.ReadOptions) iter.Seq2[messagelog.Batch, error] {
+	value := nas.Record{Head: nas.Head{Topic: cardTopic, ID: "1", IDType: numberType}, Content: []byte("<c/>")}.Encode()
+	batch := messagelog.Batch{Records: slices.Repeat([]messagelog.Record{{Value: value}}, 1000)}
+	return func(yield func(messagelog.Batch, error) bool) {
+		for from < to {
+			n := min(1000, to-from)
+			for i := range n {
+				batch.Records[i].Offset = from + i
+			}
+			from += n
+			if !yield(messagelog.Batch{Records: batch.Records[:n], Next: from}, nil) {
+				return
+			}
+		}
+	}
 }

@@ -46,9 +46,15 @@ func (q *queue) enter(ctx context.Context, p place) (leave func(), err error) {
 			delete(q.places, p)
 		}
 	}
+	took := func() { t.free <- struct{}{}; left() }
+	select {
+	case <-t.free: // also where ctx has ended
+		return took, nil
+	default:
+	}
 	select {
 	case <-t.free:
-		return func() { t.free <- struct{}{}; left() }, nil
+		return took, nil
 	case <-ctx.Done():
 		left()
 		return nil, ctx.Err()

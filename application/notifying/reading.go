@@ -49,6 +49,7 @@ type source struct {
 	pull    func() (messagelog.Batch, error, bool)
 	stop    func()
 	stalled bool // the log gave nothing although next < end
+	late    bool // the call's time was over before the log gave more
 	err     error
 
 	sieve
@@ -137,7 +138,7 @@ func (s *scan) hungry() bool {
 func (src *source) hungry() bool { return len(src.found) == 0 && src.left() }
 
 // left tells whether there is something to read.
-func (src *source) left() bool { return src.next < src.end && !src.stalled }
+func (src *source) left() bool { return src.next < src.end && !src.stalled && !src.late }
 
 // oldest returns the partition whose first message comes first in the answer, nil if none has one.
 func (s *scan) oldest() *source {
@@ -233,9 +234,11 @@ func (src *source) step(ctx context.Context) bool {
 	}
 	batch, err, ok := src.pull()
 	switch {
-	case errors.Is(err, messagelog.ErrStalled), err == nil && (!ok || batch.Next <= src.next),
-		errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+	case errors.Is(err, messagelog.ErrStalled), err == nil && (!ok || batch.Next <= src.next):
 		src.stalled = true
+		return false
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		src.late = true
 		return false
 	case err != nil:
 		src.err = err
@@ -278,11 +281,22 @@ func (s *scan) places() []nas.Place {
 	return all
 }
 
-func (s *scan) stalled() (n int) {
+// troubles counts what went wrong in the partitions.
+type troubles struct {
+	stalled, late  int // partitions
+	failed, broken int // records
+}
+
+func (s *scan) troubles() (all troubles) {
 	for _, src := range s.sources {
+		all.failed += src.failed
+		all.broken += src.broken
 		if src.stalled {
-			n++
+			all.stalled++
+		}
+		if src.late {
+			all.late++
 		}
 	}
-	return n
+	return all
 }

@@ -1,0 +1,98 @@
+package notifying_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/domain/nas"
+)
+
+// BenchmarkCatchUp fetches all that a subscription of one person in a thousand has to read, and compares that with reading the log alone.
+func BenchmarkCatchUp(b *testing.B) {
+	const messages, partitions = 1_000_000, 6
+	r := newReader(b)
+	r.grow(b, partitions)
+	p := r.pullPoint(b)
+	var points []nas.PullPointID
+	for range b.N {
+		r.subscribed(b, p, idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "0", IDType: numberType}}}))
+		points = append(points, p)
+		p = r.pullPoint(b)
+	}
+	content := []byte("<a:NotifyContent xmlns:a=\"http://nsi.dk/advis/v10\">" + fmt.Sprintf("%400d", 1) + "</a:NotifyContent>")
+	for from := 0; from < messages; from += 10_000 {
+		var recs []messagelog.Record
+		for i := range 10_000 {
+			head := nas.Head{Topic: cardTopic, ID: fmt.Sprint((from + i) % 1000), IDType: numberType, Published: r.clock()}
+			recs = append(recs, messagelog.Record{Topic: nas.InternalTopic(cardTopic), Value: nas.Record{Head: head, Content: content}.Encode(),
+				Spread: uint64(from + i/1000)}) //nolint:gosec // positive
+		}
+		r.pass(time.Millisecond)
+		require.NoError(b, r.db.MessageLog().Append(b.Context(), recs))
+	}
+
+	b.ResetTimer()
+	got := 0
+	for i, p := range points {
+		for call := 0; ; call++ {
+			out := r.fetched(b, fmt.Sprintf("%d-%d", i, call), p)
+			got += len(out.Messages)
+			if !out.More {
+				break
+			}
+		}
+	}
+	took := b.Elapsed()
+	b.StopTimer()
+	require.Equal(b, b.N*messages/1000, got)
+
+	started := time.Now()
+	for range b.N {
+		scanned(b, r, partitions)
+	}
+	scan := time.Since(started)
+	b.ReportMetric(float64(b.N*messages)/took.Seconds(), "messages/s")
+	b.ReportMetric(scan.Seconds()/took.Seconds(), "of-a-bare-scan")
+}
+
+// scanned reads the card topic, its partitions in parallel.
+func scanned(b *testing.B, r *reader, partitions int) {
+	var all sync.WaitGroup
+	for part := range partitions {
+		all.Go(func() {
+			t := nas.InternalTopic(cardTopic)
+			bounds, err := r.db.MessageLog().Bounds(context.Background(), []messagelog.Topic{t})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			for _, err := range r.db.MessageLog().Read(context.Background(), t, part, 0, bounds[t][part].End, messagelog.ReadOptions{CatchUp: true}) {
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestWhatDoesNotMatchCostsNoMemory: a fetch that passes many records allocates no more than one that passes few, but what the log itself does.
+func TestWhatDoesNotMatchCostsNoMemory(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "0", IDType: numberType}}}))
+	r.AdvanceMin = 1 << 40 // every fetch reads all
+	r.log.MessageLog = &sameBatches{MessageLog: r.db.MessageLog()}
+	fetches := func(n int) float64 {
+		r.log.MessageLog.(*sameBatches).records = n
+		return testing.AllocsPerRun(3, func() { r.fetched(t, "", p) })
+	}
+	few, many := fetches(10), fetches(20_000)
+	require.Less(t, many-few, 50.0, "got %v allocations for 20,000 messages, %v for 10", many, few)
+}
