@@ -56,7 +56,7 @@ func (h *house) nas(log *slog.Logger) *rest.NAS {
 	topics := &notifying.Directory{Store: h.db.NASTopics(), Now: now}
 	return &rest.NAS{
 		Broker: &notifying.Broker{
-			Topics: topics, Log: &h.nasLog, Contents: nasws.Contents{}, Trail: trail, Now: now, Logger: log, MaxMessages: 3, MaxBytes: 1000,
+			Topics: topics, Log: &h.nasLog, Contents: nasws.Contents{}, Trail: trail, Now: now, MaxMessages: 3, MaxBytes: 1000,
 		},
 		Subscriptions: &notifying.Subscriptions{
 			Store: h.db.PullPoints(), Topics: topics, Log: &h.nasLog, Lists: h.db.IDLists(), Filters: anyExpression{}, Trail: trail, Now: now,
@@ -64,7 +64,7 @@ func (h *house) nas(log *slog.Logger) *rest.NAS {
 		},
 		Fetching: &notifying.Fetching{
 			Store: h.db.PullPoints(), Topics: topics, Log: &h.nasLog, Lists: h.db.IDLists(), Filters: anyExpression{}, Trail: trail, Now: now,
-			Logger: log, Default: 2, Limit: 5, MaxBytes: 1 << 20, Poll: time.Second, CatchUpPoll: time.Second, DeltaMax: 1000, MaxTime: time.Minute,
+			Default: 2, Limit: 5, MaxBytes: 1 << 20, Poll: time.Second, CatchUpPoll: time.Second, DeltaMax: 1000, MaxTime: time.Minute,
 			AdvanceMin: 1000, CacheIDs: 100,
 		},
 		Administration: &notifying.Administration{

@@ -175,7 +175,10 @@ func (w *cleaning) findOld(ctx context.Context) (n int, over bool, err error) {
 			return 0, false, err
 		}
 		before := w.now.Add(-t.Spec.Retention)
-		for part := range bounds {
+		for part, b := range bounds {
+			if b.First == b.End {
+				continue
+			}
 			w.phases = append(w.phases, phase{func(ctx context.Context) (int, bool, error) { return w.trim(ctx, t.Log, part, before) },
 				&w.done.MessagesDeleted})
 		}

@@ -75,7 +75,7 @@ func newHouse(t testing.TB) *house {
 	h.gate = admitting.Gate{Audit: h.audit, Units: h.units, Replies: h.db.Replies(), Now: h.clock, Log: logger}
 	h.directory = &notifying.Directory{Store: h.topics, Now: h.clock, Age: topicAge}
 	h.broker = &notifying.Broker{
-		Topics: h.directory, Log: h.log, Contents: contents{}, Trail: admitting.Trail{}, Now: h.clock, NewID: h.newID, Logger: logger,
+		Topics: h.directory, Log: h.log, Contents: contents{}, Trail: admitting.Trail{}, Now: h.clock, NewID: h.newID,
 		Statistics: h.statistic, Notified: h.count, MaxMessages: 1000, MaxBytes: nas.MaxPayload,
 	}
 	h.admin = &notifying.Administration{
