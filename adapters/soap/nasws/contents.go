@@ -9,6 +9,9 @@ import (
 	"github.com/opennsp/nsp/ports"
 )
 
+// around is how many elements are around a NotifyContent in an answer.
+const around = 5
+
 // Contents implements ports.NotifyContents.
 type Contents struct{}
 
@@ -31,7 +34,9 @@ func (Contents) Enclose(n nas.Notification) ([]byte, error) {
 	w.End()
 	content := w.Bytes()
 
-	tree, err := xmltree.Parse(content, xmltree.DefaultLimits(len(content)))
+	limits := xmltree.DefaultLimits(len(content))
+	limits.Depth -= around
+	tree, err := xmltree.Parse(content, limits)
 	if err != nil {
 		return nil, nas.Refusal{Code: nas.ContentInvalid}
 	}

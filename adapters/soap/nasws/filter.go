@@ -12,7 +12,7 @@ func (b binder) subscribing(root xmltree.Node) (s notifying.Subscribing, err err
 	err = b.children(root, nsNotification, names, "", func(name string, child xmltree.Node) (err error) {
 		switch name {
 		case elemConsumer:
-			s.Consumer, err = b.address(child)
+			s.Consumer, _, err = b.address(child)
 		case elemFilter:
 			s.Filter = b.filter(child)
 		case elemInitialTermination:

@@ -82,6 +82,7 @@ type service struct {
 	card       dgwstest.Card
 	from       string // address of the client
 	statistics []string
+	answers    []string // envelopes
 	deps       nasws.Deps
 	mux        *http.ServeMux
 }
@@ -141,7 +142,7 @@ func newService(t testing.TB, alter ...func(*nasws.Deps)) *service {
 	}
 	s.deps = nasws.Deps{
 		Broker: &notifying.Broker{
-			Topics: topics, Log: s.records, Contents: nasws.Contents{}, Trail: admitting.Trail{}, Now: clock, Logger: logger, Statistics: statistics,
+			Topics: topics, Log: s.records, Contents: nasws.Contents{}, Trail: admitting.Trail{}, Now: clock, Statistics: statistics,
 			MaxMessages: 1000, MaxBytes: nas.MaxPayload,
 		},
 		Subscriptions: &notifying.Subscriptions{
@@ -193,7 +194,14 @@ func (s *service) post(t testing.TB, path string, message []byte, header ...stri
 	}
 	w := httptest.NewRecorder()
 	s.mux.ServeHTTP(w, r)
+	s.answers = append(s.answers, w.Body.String())
 	return w
+}
+
+// valid asserts that all answers were as the schemas have them.
+func (s *service) valid(t *testing.T) {
+	t.Helper()
+	t.Run("T49 the answers are valid", func(t *testing.T) { nasws.ValidAnswers(t, s.answers) })
 }
 
 // message is a body in an envelope with the card of the service's client; the prefixes are declared on the Envelope.

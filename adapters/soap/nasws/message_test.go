@@ -48,6 +48,7 @@ func TestT01TheSamples(t *testing.T) {
 	send("2026-03-01T10:18:00Z", subscription, "unsubscribe", "unsubscribe-response")
 	send("2026-03-01T10:18:00Z", pullPoint, "destroypullpoint", "destroypullpoint-response")
 	send("2026-03-01T10:18:00Z", nasws.PathIDList, "destroyidlist", "destroyidlist-response")
+	s.valid(t)
 }
 
 // TestTheSamplesFaults: the faults of the samples, octet by octet.

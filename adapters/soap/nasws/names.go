@@ -168,5 +168,6 @@ const (
 	textNoText     = " must hold text only"
 	textNoCount    = " must be a number that is not negative"
 	textNil        = " has a bad xsi:nil"
+	textNoAddress  = " must have an Address"
 	textNoMessages = "there is no notification in the message"
 )

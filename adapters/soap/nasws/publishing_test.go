@@ -132,6 +132,7 @@ func TestT17Contents(t *testing.T) {
 		})
 	}
 	assert.Zero(t, waiting(t, s, pullPoint))
+	s.valid(t)
 }
 
 // TestT18: what is published is delivered as the same element, whatever it is written with.
@@ -253,6 +254,8 @@ func TestBadNotify(t *testing.T) {
 		{"only others' elements", `<wsnt:Notify><c:x/></wsnt:Notify>`},
 		{"two topics", `<wsnt:Notify>` + strings.Replace(good, "<wsnt:Topic", "<wsnt:Topic/><wsnt:Topic", 1) + `</wsnt:Notify>`},
 		{"two messages", `<wsnt:Notify>` + strings.Replace(good, "<wsnt:Message>", "<wsnt:Message/><wsnt:Message>", 1) + `</wsnt:Notify>`},
+		{"a ProducerReference without Address",
+			`<wsnt:Notify>` + strings.Replace(good, "<wsnt:Message>", "<wsnt:ProducerReference/><wsnt:Message>", 1) + `</wsnt:Notify>`},
 		{"an element that is not known", `<wsnt:Notify>` + good + `<wsnt:Other/></wsnt:Notify>`},
 		{"an element without namespace", `<wsnt:Notify>` + good + `<NotificationMessage/></wsnt:Notify>`},
 		{"another in the notification", `<wsnt:Notify>` + strings.Replace(good, "<wsnt:Message>", "<wsnt:Mesage/><wsnt:Message>", 1) + `</wsnt:Notify>`},
@@ -360,6 +363,7 @@ func TestT47WhatIsNotOffered(t *testing.T) {
 		assert.Equal(t, [2]string{"soap:Server", "NotifyFailedFault"}, [2]string{r.code, r.detail})
 		assert.Contains(t, r.text, "use the broker")
 	}
+	s.valid(t)
 }
 
 func TestAuditLogIsDown(t *testing.T) {

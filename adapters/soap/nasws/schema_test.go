@@ -20,11 +20,20 @@ type schemaCase struct {
 	valid     bool
 }
 
-// declaring binds the prefixes of the samples at the root of an element.
+// declaring binds the prefixes of the samples at the root of an element, but those it binds itself.
 func declaring(xml string) string {
-	end := strings.IndexAny(xml, " >/")
-	return xml[:end] + ` xmlns:wsnt="` + nsNotification + `" xmlns:wsa="` + nsAddressing + `" xmlns:bf="` + nsBaseFaults + `" xmlns:r="` + nsResource +
-		`" xmlns:advis="` + nsAdvis + `" xmlns:idl="` + nsIDList + `" xmlns:nasx="` + nsOwn + `" xmlns:medcom="` + nsDGWS + `" xmlns:xsi="` + nsInstance + `"` + xml[end:]
+	name := strings.IndexAny(xml, " >/")
+	root, rest := xml[:name], xml[name:]
+	own, _, _ := strings.Cut(rest, ">")
+	for _, bound := range [][2]string{
+		{"wsnt", nsNotification}, {"wsa", nsAddressing}, {"bf", nsBaseFaults}, {"r", nsResource}, {"advis", nsAdvis}, {"idl", nsIDList}, {"nasx", nsOwn},
+		{"medcom", nsDGWS}, {"xsi", nsInstance},
+	} {
+		if declaration := " xmlns:" + bound[0] + "="; !strings.Contains(own, declaration) {
+			root += declaration + `"` + bound[1] + `"`
+		}
+	}
+	return root + rest
 }
 
 // validate asserts that the schemas accept and refuse as the cases say, each by both versions.

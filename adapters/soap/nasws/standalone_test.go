@@ -174,6 +174,8 @@ func TestEnclose(t *testing.T) {
 		{"one that ends what is around it", "<C/></advis:NotifyContent><advis:NotifyContent>", ""},
 		{"one that is not ended", "<C>", ""},
 		{"an unbound prefix", "<x:C/>", ""},
+		{"one that is too deep for an answer", strings.Repeat("<a>", 59) + strings.Repeat("</a>", 59), ""},
+		{"one as deep as an answer takes", strings.Repeat("<a>", 58) + strings.Repeat("</a>", 58), strings.Repeat("<a>", 58) + strings.Repeat("</a>", 58)},
 		{"a document type", "<!DOCTYPE a><C/>", ""},
 		{"a declaration", `<?xml version="1.0"?><C/>`, ""},
 	} {

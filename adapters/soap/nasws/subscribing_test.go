@@ -118,6 +118,7 @@ func TestBadSubscribe(t *testing.T) {
 		})
 	}
 	assert.Zero(t, subscriptions(t, s, pullPoint), "nothing was stored")
+	s.valid(t)
 }
 
 // subscriptions is how many a pull point has.
@@ -148,6 +149,7 @@ func TestSubscribeAtTheBroker(t *testing.T) {
 		s.good(t, s.post(t, path, s.message("u"+path, `<wsa:To>`+base+made+`</wsa:To>`, unsubscribe)))
 	}
 	assert.Zero(t, subscriptions(t, s, pullPoint))
+	s.valid(t)
 }
 
 func TestT10NoDialectIsSimple(t *testing.T) {
@@ -262,6 +264,7 @@ func TestT26Terminations(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
+	s.valid(t)
 }
 
 func TestT27AtTheTerminationTime(t *testing.T) {
@@ -351,6 +354,7 @@ func TestT44EndedTwice(t *testing.T) {
 	}
 	assert.Equal(t, "ResourceUnknownFault", refused(t, s.send(t, pullPoint, getMessages)).detail)
 	assert.Equal(t, "ResourceUnknownFault", refused(t, s.send(t, subscription, unsubscribe)).detail)
+	s.valid(t)
 }
 
 // TestUnsubscribeNamesItsSubscription: in the path, else in the header of ours, else in wsa:To.
@@ -481,6 +485,7 @@ func TestMore(t *testing.T) {
 	one := `<wsnt:GetMessages><wsnt:MaximumNumber>1</wsnt:MaximumNumber></wsnt:GetMessages>`
 	assert.Contains(t, s.good(t, s.send(t, pullPoint, one)), `<nasx:More xmlns:nasx="urn:opennsp:nas:1">true</nasx:More></wsnt:GetMessagesResponse>`)
 	assert.Contains(t, s.good(t, s.send(t, pullPoint, one)), `>false</nasx:More></wsnt:GetMessagesResponse>`)
+	s.valid(t)
 }
 
 func TestT04IDLists(t *testing.T) {
@@ -520,6 +525,7 @@ func TestT04IDLists(t *testing.T) {
 		assert.Equal(t, fault.CodeSyntax, r.detail)
 	}
 	s.good(t, s.send(t, nasws.PathIDList, `<idl:CreateIDListRequest><c:x/>`+element("Id", " a ")+element("Id", "a")+whole+`</idl:CreateIDListRequest>`))
+	s.valid(t)
 	list, _, ok, err := s.db.IDLists().Load(t.Context(), nas.Owner{CVR: "99999902", System: "TestEPJ"}, "a")
 	require.NoError(t, err)
 	assert.True(t, ok)

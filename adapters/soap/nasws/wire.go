@@ -1,6 +1,7 @@
 package nasws
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,17 +73,18 @@ func (b binder) text(n xmltree.Node) (string, error) {
 	return trim(text), nil
 }
 
-// address reads the address of an endpoint reference; "" if there is none.
-func (b binder) address(n xmltree.Node) (address string, err error) {
+// address reads the address of an endpoint reference.
+func (b binder) address(n xmltree.Node) (address string, there bool, err error) {
 	err = b.children(n, nsAddressing, []string{elemAddress, "ReferenceParameters", "Metadata"}, "", func(name string, child xmltree.Node) error {
 		if name != elemAddress {
 			return nil
 		}
 		var err error
 		address, err = b.text(child)
+		there = true
 		return err
 	})
-	return address, err
+	return address, there, err
 }
 
 // absent tells whether an element stands for none.
@@ -129,7 +131,10 @@ func (b binder) notification(n xmltree.Node) (m notifying.Message, err error) {
 				m.Topic = noTopic
 			}
 			m.Dialect, _ = b.attribute(child, attrDialect)
-		case elemProducer:
+		case elemProducer: // subscribers get it as it is
+			if _, there, err := b.address(child); err != nil || !there {
+				return cmp.Or(err, syntax(elemProducer+textNoAddress))
+			}
 			m.Producer = standalone(b.Tree, child)
 		case elemMessage:
 			b.content(child, &m)
