@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/opennsp/nsp/domain/nas"
@@ -49,9 +48,9 @@ func (t *tx) putCursors(cursors []nas.Cursor) error {
 	return in.flush()
 }
 
-// notEnded counts those of some pairs of subscription and pull point that have not ended.
-const notEnded = "SELECT count(*) FROM nas_subscription AS s JOIN nas_pull_point AS p ON p.id = s.pull_point_id" +
-	" WHERE s.ended_at IS NULL AND p.ended_at IS NULL AND (s.id, s.pull_point_id) IN "
+// notEnded returns those of some subscriptions that have not ended, nor their pull point.
+const notEnded = "SELECT s.id, s.pull_point_id FROM nas_subscription AS s JOIN nas_pull_point AS p ON p.id = s.pull_point_id" +
+	" WHERE s.ended_at IS NULL AND p.ended_at IS NULL AND s.id IN "
 
 // Advance goes by the keys of nas_consumer. What ends while it runs ends after it.
 func (s *pullPoints) Advance(ctx context.Context, rows []nas.Cursor) error {
@@ -77,35 +76,29 @@ func (s *pullPoints) Advance(ctx context.Context, rows []nas.Cursor) error {
 
 // requireNotEnded returns nas.ErrMoved if a subscription or its pull point has ended.
 func (t *tx) requireNotEnded(rows []nas.Cursor) error {
-	type pair struct {
-		subscription nas.SubscriptionID
-		point        nas.PullPointID
-	}
-	pairs := map[pair]bool{}
+	var ids []any
 	for i := range rows {
-		pairs[pair{rows[i].Subscription, rows[i].PullPoint}] = true
+		ids = append(ids, string(rows[i].Subscription))
 	}
-	var args []any
-	for p := range pairs {
-		args = append(args, string(p.subscription), string(p.point))
-	}
-	found := 0
-	for some := range slices.Chunk(args, 2*chunk) {
-		n, _, err := t.single(t.ctx, notEnded+pairsOf(len(some)/2), some...)
+	live := map[nas.SubscriptionID]nas.PullPointID{}
+	for some := range slices.Chunk(ids, chunk) {
+		err := t.query(t.ctx, func(rows *sql.Rows) error {
+			var id nas.SubscriptionID
+			var point nas.PullPointID
+			err := rows.Scan(&id, &point)
+			live[id] = point
+			return err
+		}, notEnded+values(len(some), 1), some...)
 		if err != nil {
 			return err
 		}
-		found += int(n)
 	}
-	if found < len(pairs) {
-		return nas.ErrMoved
+	for i := range rows {
+		if point, is := live[rows[i].Subscription]; !is || point != rows[i].PullPoint {
+			return nas.ErrMoved
+		}
 	}
 	return nil
-}
-
-// pairsOf is a list of n pairs that a statement compares with.
-func pairsOf(n int) string {
-	return "(VALUES " + strings.TrimSuffix(strings.Repeat("(?,?),", n), ",") + ")"
 }
 
 const answer = "SELECT " + cursorColumns + ` FROM nas_pull_point AS p CROSS JOIN nas_consumer AS c CROSS JOIN nas_subscription AS s
