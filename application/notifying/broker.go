@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,8 +36,7 @@ type Broker struct {
 	Contents    ports.NotifyContents // nil: nothing is published from inside
 	Trail       ports.Trail
 	Now         func() time.Time
-	NewID       func() string // of a request that has no message id; nil = it has none
-	Logger      *slog.Logger
+	NewID       func() string             // of a request that has no message id; nil = it has none
 	Statistics  func(line string)         // nil = not wanted
 	Notified    func(topic string, n int) // counts what was stored; nil = nobody counts
 	MaxMessages int                       // of a request
