@@ -21,6 +21,7 @@ import (
 	"github.com/opennsp/nsp/application/replicating"
 	"github.com/opennsp/nsp/bootstrap/devfed"
 	"github.com/opennsp/nsp/domain/messagelog"
+	"github.com/opennsp/nsp/ports"
 )
 
 func (s *server) keyDir() string { return filepath.Join(s.cfg.DataDir, "keys") }
@@ -127,32 +128,50 @@ func (s *server) openStores(ctx context.Context) error {
 		return &ResourceError{err}
 	}
 	s.closers = append(s.closers, db.close)
-	db.appending, db.spec = db.units, messagelog.Spec{Partitions: 1}
+	db.appending, db.publishing, db.nasLog, db.spec = db.units, db.units, db.log, messagelog.Spec{Partitions: 1}
 	appends := s.cfg.runsAny(RoleMinLogRegistration) || s.cfg.logsItself()
-	if s.cfg.MessageLog.Driver == onKafka && (appends || s.cfg.runsAny(RoleMinLogConsumer, RoleConsole)) {
+	if s.cfg.MessageLog.Driver == onKafka && (appends || s.cfg.runsAny(RoleMinLogConsumer, RoleConsole) || s.cfg.administersNAS()) {
 		cluster, err := openKafka(ctx, &s.cfg, s.log)
 		if err != nil {
 			return &ResourceError{err}
 		}
 		s.closers = append(s.closers, cluster.Close)
-		db.log, db.topics = readOnly{cluster}, cluster.Topics()
+		db.log, db.nasLog, db.topics = readOnly{cluster}, readOnly{cluster}, cluster.Topics()
 		if appends {
 			service := cluster.Service("minlog")
 			db.appending, db.log = service.Units(), service.MessageLog()
 		}
+		if s.cfg.publishes() {
+			service := cluster.Service("nas")
+			db.publishing, db.nasLog = service.Units(), service.MessageLog()
+		}
 		db.spec = messagelog.Spec{Partitions: kafkaPartitions, Retention: kafkaRetention}
 	}
 	if s.opt.WrapUnits != nil {
-		shared := db.appending == db.units
-		db.units = s.opt.WrapUnits(db.units)
-		if shared {
-			db.appending = db.units
-		} else {
-			db.appending = s.opt.WrapUnits(db.appending)
+		units := db.units
+		db.units = s.opt.WrapUnits(units)
+		for _, others := range []*ports.UnitOfWork{&db.appending, &db.publishing} {
+			if *others == units {
+				*others = db.units
+			} else {
+				*others = s.opt.WrapUnits(*others)
+			}
 		}
 	}
 	if s.opt.WrapMessageLog != nil {
 		db.log = s.opt.WrapMessageLog(db.log)
+	}
+	if s.opt.WrapNotificationLog != nil {
+		db.nasLog = s.opt.WrapNotificationLog(db.nasLog)
+	}
+	if s.opt.WrapTopicAdmin != nil {
+		db.topics = s.opt.WrapTopicAdmin(db.topics)
+	}
+	if s.opt.WrapPullPoints != nil {
+		db.pullPoints = s.opt.WrapPullPoints(db.pullPoints)
+	}
+	if s.opt.WrapNASTopics != nil {
+		db.nasTopics = s.opt.WrapNASTopics(db.nasTopics)
 	}
 	if s.opt.WrapLogStore != nil {
 		db.entries = s.opt.WrapLogStore(db.entries)
@@ -172,7 +191,7 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapSeen != nil {
 		db.seen = s.opt.WrapSeen(db.seen)
 	}
-	db.log, db.copies = s.metrics.MessageLog(db.log), s.metrics.CopyRegister(db.copies)
+	db.log, db.nasLog, db.copies = s.metrics.MessageLog(db.log), s.metrics.MessageLog(db.nasLog), s.metrics.CopyRegister(db.copies)
 	db.entries = s.metrics.LogStore(db.entries, s.opt.Now)
 	s.stores = s.traced(db)
 	s.grants = admitting.NewGrants(db.grants, s.opt.Now)
@@ -192,6 +211,7 @@ func (s *server) buildServices() error {
 	}
 	mounts = append(mounts, s.personServices(profile)...)
 	mounts = append(mounts, s.consentServices(profile)...)
+	mounts = append(mounts, s.nasServices(profile)...)
 	if s.cfg.runsAny(RoleConsole) {
 		mounts = append(mounts, sessions)
 	}
@@ -216,7 +236,8 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata, RoleConsent) {
+	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata, RoleConsent, RoleNASBroker,
+		RoleNASSubscriber, RoleNASCleanup) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
@@ -244,6 +265,9 @@ func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
 		if s.cfg.runsAny(RoleConsent) {
 			rest.MountConsent(e, api)
 		}
+		if s.cfg.runsNAS() {
+			rest.MountNAS(e, api)
+		}
 	}
 	if s.cfg.runsAny(RoleECPR) {
 		history := rest.ExportHistory(&replicating.History{State: s.stores.exports, Runs: s.stores.runs}, s.log)
@@ -268,6 +292,8 @@ func (s *server) newHealth() *telemetry.Health {
 			_, err := s.stores.log.Bounds(ctx, s.topics())
 			return err
 		}})
+	} else if s.cfg.runsNAS() {
+		checks = append(checks, s.notificationLog())
 	}
 	if s.cfg.runsAny(RoleMinLogConsumer) {
 		for _, c := range s.consumers {

@@ -217,6 +217,7 @@ func (c *cards) card(ctx context.Context) ([]byte, error) {
 // openPersons makes what registrations and registers are worked on with beside the calls. The first load of registers comes before the first
 // call.
 func (s *server) openPersons(ctx context.Context) error {
+	s.openNAS(ctx)
 	if !s.usesRegisters() {
 		return nil
 	}
@@ -245,7 +246,9 @@ func (s *server) openPersons(ctx context.Context) error {
 		s.runner.Jobs = append(s.runner.Jobs, s.exporter().Job(s.cfg.ECPR.Export.Interval, s.cfg.Jobs.LeaseTTL))
 	}
 	if s.cfg.runsAny(RoleECPR, RoleConsent) {
-		s.openRelay()
+		if err := s.openRelay(); err != nil {
+			return err
+		}
 	}
 	if s.cfg.runsAny(RoleConsent) {
 		s.runner.Jobs = append(s.runner.Jobs, s.retention().Job(retentionInterval, s.cfg.Jobs.LeaseTTL))
@@ -263,13 +266,18 @@ func (s *server) openPersons(ctx context.Context) error {
 }
 
 // openRelay makes what delivers notices to other services.
-func (s *server) openRelay() {
+func (s *server) openRelay() error {
+	notifier, err := s.notifier()
+	if err != nil {
+		return err
+	}
 	s.relay = &relaying.Relay{
-		Outbox: s.stores.outbox, Notifier: s.opt.Notifier, Access: s.accesses, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
+		Outbox: s.stores.outbox, Notifier: notifier, Access: s.accesses, Runner: s.runner, Trail: admitting.Trail{}, Now: s.opt.Now, Log: s.log,
 		Poll: s.cfg.Outbox.Poll, MaxBackoff: s.cfg.Outbox.MaxBackoff, Leases: s.leases(), Holder: s.holder, Lease: s.cfg.Jobs.LeaseTTL,
 	}
 	s.outbox = &relaying.Operating{Outbox: s.stores.outbox, Trail: admitting.Trail{}, Now: s.opt.Now}
 	s.metrics.Outbox(s.stores.outbox, s.opt.Now)
+	return nil
 }
 
 // refreshTrees takes over organisations that another process loaded, until ctx ends.

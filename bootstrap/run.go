@@ -64,13 +64,18 @@ type Options struct {
 	WrapAuditLog   func(ports.AuditLog) ports.AuditLog
 	WrapUnits      func(ports.UnitOfWork) ports.UnitOfWork
 	WrapMessageLog func(ports.MessageLog) ports.MessageLog
-	WrapLogStore   func(ports.LogStore) ports.LogStore
-	WrapReplies    func(ports.ReplyStore) ports.ReplyStore
-	WrapSeen       func(ports.SeenStore) ports.SeenStore
-	WrapRegister   func(ports.CPRRegister) ports.CPRRegister
-	WrapConsents   func(ports.ConsentStore) ports.ConsentStore
-	WrapOverrides  func(ports.OverrideLog) ports.OverrideLog
-	// Notifier takes notifications; nil = they wait until there is a notification service.
+	// WrapNotificationLog wraps the message log as the notification service sees it.
+	WrapNotificationLog func(ports.MessageLog) ports.MessageLog
+	WrapPullPoints      func(ports.PullPointStore) ports.PullPointStore
+	WrapNASTopics       func(ports.TopicStore) ports.TopicStore
+	WrapTopicAdmin      func(ports.TopicAdmin) ports.TopicAdmin
+	WrapLogStore        func(ports.LogStore) ports.LogStore
+	WrapReplies         func(ports.ReplyStore) ports.ReplyStore
+	WrapSeen            func(ports.SeenStore) ports.SeenStore
+	WrapRegister        func(ports.CPRRegister) ports.CPRRegister
+	WrapConsents        func(ports.ConsentStore) ports.ConsentStore
+	WrapOverrides       func(ports.OverrideLog) ports.OverrideLog
+	// Notifier takes the notifications of this server's services; nil = the notification service that the configuration names does.
 	Notifier ports.Notifier
 	// Services returns further services, whose callers are admitted by their ID card.
 	Services func(profile soap.Profile) []Mount
@@ -107,7 +112,8 @@ type server struct {
 	importer   *loading.Importer
 	accesses   ports.AccessLog // where this server registers what it does; nil where it does nothing
 	minlog     rest.MinLog     // what this process does of MinLog
-	consent    *rest.Consent   // nil where this process has none
+	consent    *rest.Consent   // nil where this process has none, like the next
+	nas        *notification
 	registry   *issuing.Registry
 	space      *numberSpace
 	relay      *relaying.Relay
@@ -160,6 +166,9 @@ func (s *server) serve(ctx context.Context) error {
 				return &ResourceError{err}
 			}
 		}
+	}
+	if err := s.ensureTopics(context.WithoutCancel(ctx)); err != nil {
+		return &ResourceError{err}
 	}
 	var listening net.ListenConfig
 	listener, err := listening.Listen(context.WithoutCancel(ctx), "tcp", s.cfg.HTTP.Addr)

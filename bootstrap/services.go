@@ -14,6 +14,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
+	"github.com/opennsp/nsp/adapters/soap/nasws"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
@@ -228,6 +229,9 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 		own := *deps
 		if slices.Contains([]string{minlogws.RegistrationService, minlogws.Registration1Service}, m.Service.Name) {
 			own.Gate = s.appendingGate()
+		}
+		if m.Service.Name == nasws.BrokerService {
+			own.Gate = s.publishingGate()
 		}
 		router := soap.NewRouter(s.spans(m.Service), own)
 		routers[m.Path] = router

@@ -14,6 +14,7 @@ import (
 	"github.com/opennsp/nsp/application/logkeeping"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/ports"
 )
 
@@ -47,7 +48,7 @@ type StoreCopy struct {
 
 // CopyStore copies the store of one configuration into the empty store of another, whose schema it makes first. No server runs meanwhile. Where
 // the message logs differ, records that were not consumed are appended to the other one, and positions stay behind; the consumer knows
-// registrations by their id. After an error nothing of it is in the other store; records may be in Kafka, whose topic then has to be deleted, since
+// registrations by their id. Notifications are not moved: ErrFollowed if anybody has a position among them. After an error nothing of it is in the other store; records may be in Kafka, whose topic then has to be deleted, since
 // who finds records there refuses to copy. progress is told how far it is, from several goroutines.
 func CopyStore(ctx context.Context, from, to Config, progress func(sqlstore.Progress)) (made StoreCopy, err error) {
 	for _, c := range []*Config{&from, &to} {
@@ -205,13 +206,19 @@ func (c *storeCopy) openLogs(ctx context.Context, from, to *Config) error {
 // that counts what was refused would count twice.
 func (c *storeCopy) prepare(ctx context.Context, to *Config) error {
 	c.moved = map[messagelog.Topic]int64{}
+	notifications, err := c.notifications(ctx)
+	if err != nil {
+		return err
+	}
 	if c.from.driver == embedded {
 		all, err := c.from.topics.Topics(ctx)
 		if err != nil {
 			return err
 		}
 		for topic := range all {
-			c.moved[topic] = 0
+			if _, is := notifications[topic]; !is {
+				c.moved[topic] = 0
+			}
 		}
 	} else {
 		for _, topic := range append([]string{to.MinLog.Topic}, to.MinLog.Consumer.Topics...) {
@@ -238,6 +245,38 @@ func (c *storeCopy) prepare(ctx context.Context, to *Config) error {
 	return nil
 }
 
+// ErrFollowed: there are subscriptions whose positions would mean nothing in another message log.
+var ErrFollowed = errors.New("pull points have subscriptions, whose positions cannot be taken to another message log: their owners have to end them first")
+
+// notifications are the topics of the notification service, of which nobody may have a position.
+func (c *storeCopy) notifications(ctx context.Context) (map[messagelog.Topic]messagelog.Spec, error) {
+	now := time.Now()
+	for after := nas.PullPointID(""); ; {
+		live, err := c.from.db.PullPoints().LivePullPoints(ctx, after, moveBatch, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range live {
+			if len(p.Subscriptions) > 0 {
+				return nil, ErrFollowed
+			}
+			after = p.ID
+		}
+		if len(live) < moveBatch {
+			break
+		}
+	}
+	topics, err := c.from.db.NASTopics().Topics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	specs := map[messagelog.Topic]messagelog.Spec{}
+	for _, t := range topics {
+		specs[t.Log] = t.Spec
+	}
+	return specs, nil
+}
+
 // moveBatch is how many records are moved at once.
 const moveBatch = 1000
 
@@ -245,6 +284,15 @@ const moveBatch = 1000
 // lost.
 func (c *storeCopy) move(ctx context.Context) error {
 	c.began = true
+	notifications, err := c.notifications(ctx)
+	if err != nil {
+		return err
+	}
+	for topic, spec := range notifications {
+		if err := logkeeping.EnsureTopic(ctx, c.to.topics, topic, spec); err != nil {
+			return err
+		}
+	}
 	for topic := range c.moved {
 		if err := logkeeping.EnsureTopic(ctx, c.to.topics, topic, c.to.spec); err != nil {
 			return err

@@ -19,20 +19,22 @@ import (
 
 // stores are the ports that the database of a process serves, and the message log, which may be elsewhere.
 type stores struct {
-	units     ports.UnitOfWork
-	appending ports.UnitOfWork // of calls that append to the message log
-	log       ports.MessageLog
-	topics    ports.TopicAdmin
-	spec      messagelog.Spec // how topics are made
-	entries   ports.LogStore
-	months    ports.LogMonths // nil where registrations of a month are not kept together
-	leases    ports.Leases
-	runs      ports.JobRuns
-	replies   ports.ReplyStore
-	seen      ports.SeenStore
-	grants    ports.GrantStore
-	session   ports.SessionStore
-	events    ports.SecurityEvents
+	units      ports.UnitOfWork
+	appending  ports.UnitOfWork // of calls that append to the message log
+	log        ports.MessageLog
+	publishing ports.UnitOfWork // of calls that publish notifications
+	nasLog     ports.MessageLog // as the notification service appends to it
+	topics     ports.TopicAdmin
+	spec       messagelog.Spec // how topics are made
+	entries    ports.LogStore
+	months     ports.LogMonths // nil where registrations of a month are not kept together
+	leases     ports.Leases
+	runs       ports.JobRuns
+	replies    ports.ReplyStore
+	seen       ports.SeenStore
+	grants     ports.GrantStore
+	session    ports.SessionStore
+	events     ports.SecurityEvents
 	persons
 	ping  func(context.Context) error
 	close func() error
@@ -55,6 +57,9 @@ type persons struct {
 	outbox         ports.Outbox
 	consents       ports.ConsentStore
 	overrides      ports.OverrideLog
+	nasTopics      ports.TopicStore
+	pullPoints     ports.PullPointStore
+	idLists        ports.IDListStore
 }
 
 // personDB is a database that has them.
@@ -74,6 +79,9 @@ type personDB interface {
 	Outbox() ports.Outbox
 	Consents(aliases bool) ports.ConsentStore
 	Overrides(aliases bool) ports.OverrideLog
+	NASTopics() ports.TopicStore
+	PullPoints() ports.PullPointStore
+	IDLists() ports.IDListStore
 }
 
 func personsOf(db personDB, c *Config) persons {
@@ -82,6 +90,7 @@ func personsOf(db personDB, c *Config) persons {
 		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(),
 		copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
 		consents: db.Consents(c.Consent.Aliases), overrides: db.Overrides(c.Consent.Aliases),
+		nasTopics: db.NASTopics(), pullPoints: db.PullPoints(), idLists: db.IDLists(),
 	}
 }
 

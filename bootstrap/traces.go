@@ -74,7 +74,8 @@ func (s *server) openTraces(ctx context.Context) error {
 // traced returns db with spans around what a call does there.
 func (s *server) traced(db stores) stores {
 	db.log = s.traces.MessageLog(db.log, s.cfg.MessageLog.Driver)
-	db.units, db.appending = s.traces.Units(db.units), s.traces.Units(db.appending)
+	db.nasLog = s.traces.MessageLog(db.nasLog, s.cfg.MessageLog.Driver)
+	db.units, db.appending, db.publishing = s.traces.Units(db.units), s.traces.Units(db.appending), s.traces.Units(db.publishing)
 	db.entries = s.traces.LogStore(db.entries, s.cfg.MessageLog.Driver)
 	return db
 }

@@ -120,6 +120,9 @@ func (s *Server) Do(t testing.TB, method, path string, body io.Reader, headers .
 	if faults := append(a.All(t, "faultstring"), a.All(t, "Text")...); len(faults) > 0 && strings.Contains(string(a.Body), ":Fault>") {
 		a.Text = faults[0]
 	}
+	if s.Heard != nil {
+		s.Heard(a)
+	}
 	return a
 }
 

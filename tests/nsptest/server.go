@@ -58,9 +58,13 @@ type Options struct {
 	Consents   func(ports.ConsentStore) ports.ConsentStore
 	Overrides  func(ports.OverrideLog) ports.OverrideLog
 	Registers  map[string]string // register files by their names, in place of the synthetic ones; nil = those
-	Notifier   ports.Notifier    // nil = there is no notification service
-	Now        time.Time         // where the clock begins; zero = Start0. The federation has to be made before
-	Stdout     io.Writer         // nil = nobody reads it
+	Notifier   ports.Notifier    // nil = the server's own notification service
+	// Of the notification service.
+	NotificationLog func(ports.MessageLog) ports.MessageLog
+	PullPoints      func(ports.PullPointStore) ports.PullPointStore
+	NASTopics       func(ports.TopicStore) ports.TopicStore
+	Now             time.Time // where the clock begins; zero = Start0. The federation has to be made before
+	Stdout          io.Writer // nil = nobody reads it
 }
 
 // Server is a running server with its own data directory.
@@ -70,9 +74,11 @@ type Server struct {
 	Clock      *Clock
 	LogStore   ports.LogStore
 	MessageLog ports.MessageLog
+	Topics     ports.TopicAdmin
 	Federation devfed.Federation
-	Stop       func() // stops it before the test ends
-	Reload     func() // has it read its trust files again
+	Stop       func()       // stops it before the test ends
+	Reload     func()       // has it read its trust files again
+	Heard      func(Answer) // is given every answer; nil = nobody
 
 	sts    *dgwstest.Federation
 	stsKey *idwstest.Key // the same
@@ -162,7 +168,9 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 				}
 				return l
 			},
-			WrapLogStore: func(l ports.LogStore) ports.LogStore { s.LogStore = l; return l },
+			WrapNotificationLog: o.NotificationLog, WrapPullPoints: o.PullPoints, WrapNASTopics: o.NASTopics,
+			WrapTopicAdmin: func(a ports.TopicAdmin) ports.TopicAdmin { s.Topics = a; return a },
+			WrapLogStore:   func(l ports.LogStore) ports.LogStore { s.LogStore = l; return l },
 		})
 	}()
 	select {
