@@ -11,6 +11,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/ports"
 )
@@ -33,6 +34,9 @@ func (a topics) CreateTopic(ctx context.Context, t messagelog.Topic, spec messag
 
 func (a topics) create(ctx context.Context, t messagelog.Topic, spec messagelog.Spec) error {
 	replication, inSync := a.c.opt.Replication, a.c.opt.MinInSync
+	if spec.Replication != 0 {
+		replication, inSync = spec.Replication, min(inSync, max(spec.Replication, 1))
+	}
 	switch {
 	case spec.Partitions < 1 || spec.Partitions > math.MaxInt32:
 		return fmt.Errorf("%d partitions: want at least 1", spec.Partitions)
@@ -53,9 +57,18 @@ func (a topics) create(ctx context.Context, t messagelog.Topic, spec messagelog.
 			"min.insync.replicas": new(strconv.Itoa(inSync)),
 		},
 	}
+	for name, value := range spec.Config {
+		known := setting(name)
+		if known == "" {
+			return errSetting
+		}
+		detail.ConfigEntries[known] = new(strconv.FormatInt(value, 10))
+	}
 	err := a.do(ctx, nil, func(admin sarama.ClusterAdmin) error { return admin.CreateTopic(string(t), detail, false) })
 	exists := errors.Is(err, sarama.ErrTopicAlreadyExists)
 	switch {
+	case errors.Is(err, sarama.ErrInvalidConfig):
+		return errSetting
 	case errors.Is(err, sarama.ErrInvalidReplicationFactor):
 		return fmt.Errorf("replication %d: more than there are brokers: %w", replication, err)
 	case err != nil && !exists:
@@ -69,6 +82,23 @@ func (a topics) create(ctx context.Context, t messagelog.Topic, spec messagelog.
 		return fmt.Errorf("wait for leaders: %w", err)
 	}
 	return nil
+}
+
+// errSetting is what a caller is told whose setting is not known, or refused by the brokers.
+var errSetting error = fault.Error{Kind: fault.Invalid, Code: fault.CodeProcessing, Text: "a setting of the topic is not known or out of range"}
+
+// setting is what Kafka calls a setting of a topic, "" if it may not be chosen. The retention is that of the spec.
+func setting(name string) string {
+	switch name {
+	case "retention_bytes", "segment_bytes", "segment_ms", "segment_jitter_ms", "flush_ms", "file_delete_delay_ms", "index_interval_bytes",
+		"max_message_bytes":
+		return strings.ReplaceAll(name, "_", ".")
+	case "segment_indexbytes":
+		return "segment.index.bytes"
+	case "flush_messages_interval":
+		return "flush.messages"
+	}
+	return ""
 }
 
 // GrowTopic returns once every partition has a leader.
@@ -98,14 +128,50 @@ func (a topics) GrowTopic(ctx context.Context, t messagelog.Topic, partitions in
 	}
 }
 
-// DeleteTopic returns once the controller has taken the topic away; brokers may know it for a while.
+// DeleteTopic returns once no broker lists the topic. What producers and readers knew of it is forgotten.
 func (a topics) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
-	err := a.do(ctx, nil, func(admin sarama.ClusterAdmin) error { return admin.DeleteTopic(string(t)) })
-	a.c.reader.outdate(t)
-	if err != nil && !errors.Is(missing(err), messagelog.ErrNoTopic) {
+	err := a.do(ctx, nil, func(admin sarama.ClusterAdmin) error {
+		err := admin.DeleteTopic(string(t))
+		if isAny(err, sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic) {
+			return nil
+		}
+		return err
+	})
+	if err == nil {
+		err = a.unlisted(ctx, t)
+	}
+	if err == nil {
+		err = a.c.reader.retry(ctx, nil, func() error { return a.c.client.RefreshMetadata() }) // of all: t is no longer among them
+	}
+	a.c.reader.forgetTopic(t)
+	if err != nil {
 		return fmt.Errorf("delete topic %s: %w", t, err)
 	}
 	return nil
+}
+
+// unlisted returns when no broker lists t.
+func (a topics) unlisted(ctx context.Context, t messagelog.Topic) error {
+	return a.c.reader.retry(ctx, nil, func() error {
+		request := sarama.NewMetadataRequest(a.c.client.Config().Version, []string{string(t)})
+		request.AllowAutoTopicCreation = false
+		for _, broker := range a.c.client.Brokers() {
+			if err := broker.Open(a.c.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
+				return err
+			}
+			answer, err := broker.GetMetadata(request)
+			if err != nil {
+				_ = broker.Close() // the next attempt opens it again
+				return err
+			}
+			for _, found := range answer.Topics {
+				if !isAny(found.Err, sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic) {
+					return sarama.ErrLeaderNotAvailable // this one has not heard of it
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // Topics leaves out Kafka's own topics.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -67,7 +68,7 @@ func (r *reader) stale(ctx context.Context, topics []messagelog.Topic) error {
 	return nil
 }
 
-// list asks each leader once for all first offsets and once for all last stable offsets. A first offset is read before the end it belongs to,
+// list asks each leader once for all first offsets and once for all last stable offsets, the leaders at the same time. A first offset is read before the end it belongs to,
 // so it is never above it.
 func (r *reader) list(topics []messagelog.Topic) (map[messagelog.Topic][]messagelog.Bounds, error) {
 	bounds := map[messagelog.Topic][]messagelog.Bounds{}
@@ -89,20 +90,34 @@ func (r *reader) list(topics []messagelog.Topic) (map[messagelog.Topic][]message
 			leaders[leader] = append(leaders[leader], topicPart{t, i})
 		}
 	}
+	var all sync.WaitGroup
+	failed := make(chan error, len(leaders))
 	for leader, parts := range leaders {
-		first, err := r.offsets(leader, parts, sarama.OffsetOldest)
-		if err != nil {
+		all.Go(func() { failed <- r.listOf(leader, parts, bounds) })
+	}
+	all.Wait()
+	for range leaders {
+		if err := <-failed; err != nil {
 			return nil, err
-		}
-		end, err := r.offsets(leader, parts, sarama.OffsetNewest)
-		if err != nil {
-			return nil, err
-		}
-		for i, p := range parts {
-			bounds[p.topic][p.number] = messagelog.Bounds{First: first[i], End: end[i]}
 		}
 	}
 	return bounds, nil
+}
+
+// listOf sets the bounds of the partitions of one leader.
+func (r *reader) listOf(leader *sarama.Broker, parts []topicPart, bounds map[messagelog.Topic][]messagelog.Bounds) error {
+	first, err := r.offsets(leader, parts, sarama.OffsetOldest)
+	if err != nil {
+		return err
+	}
+	end, err := r.offsets(leader, parts, sarama.OffsetNewest)
+	if err != nil {
+		return err
+	}
+	for i, p := range parts {
+		bounds[p.topic][p.number] = messagelog.Bounds{First: first[i], End: end[i]}
+	}
+	return nil
 }
 
 // offsets asks the leader of parts for an offset of each; the newest is the last stable one.

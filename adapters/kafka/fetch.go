@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -15,8 +16,9 @@ import (
 )
 
 const (
-	// fetchSize is how many bytes one fetch asks for. A batch that is larger comes whole (KIP-74).
-	fetchSize = 256 << 10
+	// fetchSize and catchUpSize are how many bytes one fetch asks for (NAS-63). A batch that is larger comes whole (KIP-74).
+	fetchSize   = 1 << 20
+	catchUpSize = 8 << 20
 	// defaultBatch is how many records a batch holds where the reader names no number.
 	defaultBatch = 1000
 	// fetchVersion of the protocol: with leader epochs, without topic ids. Brokers from 2.3 to 4.x take it.
@@ -97,7 +99,7 @@ func (r *reader) Read(ctx context.Context, t messagelog.Topic, part int, from, t
 			}
 			c.at = batch.Next
 			if !yield(batch, nil) {
-				if to < 0 {
+				if to < 0 && !opt.CatchUp { // which holds a lot
 					r.park(c)
 				}
 				return
@@ -150,6 +152,14 @@ func (r *reader) park(c *cursor) {
 	}
 }
 
+// forgetTopic drops what is known and fetched already of a topic.
+func (r *reader) forgetTopic(t messagelog.Topic) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.fresh, t)
+	maps.DeleteFunc(r.parked, func(p topicPart, _ *cursor) bool { return p.topic == t })
+}
+
 // forget drops what is fetched already of a partition.
 func (r *reader) forget(p topicPart) {
 	r.mu.Lock()
@@ -159,9 +169,12 @@ func (r *reader) forget(p topicPart) {
 
 // next returns the batch at c.at; one with Next = c.at where there is none before opt.Timeout and to < 0.
 func (c *cursor) next(ctx context.Context, to int64, opt messagelog.ReadOptions) (messagelog.Batch, error) {
-	began, limit := time.Now(), opt.MaxRecords
+	began, limit, size := time.Now(), opt.MaxRecords, int32(fetchSize)
 	if limit <= 0 {
 		limit = defaultBatch
+	}
+	if opt.CatchUp {
+		size = catchUpSize
 	}
 	search := search{r: c.r}
 	for {
@@ -171,7 +184,7 @@ func (c *cursor) next(ctx context.Context, to int64, opt messagelog.ReadOptions)
 		if batch := c.block.step(c.p, c.at, to, limit); batch.Next > c.at {
 			return batch, nil
 		}
-		arrived, err := c.fetch(ctx, to, opt.Timeout-time.Since(began))
+		arrived, err := c.fetch(ctx, to, opt.Timeout-time.Since(began), size)
 		if err != nil {
 			if err := search.again(ctx, err, began.Add(opt.Timeout), c.p.topic); err != nil {
 				return messagelog.Batch{}, err
@@ -189,11 +202,11 @@ func (c *cursor) next(ctx context.Context, to int64, opt messagelog.ReadOptions)
 	}
 }
 
-// fetch waits up to wait for what is at c.at, and tells whether anything arrived.
-func (c *cursor) fetch(ctx context.Context, to int64, wait time.Duration) (arrived bool, err error) {
+// fetch waits up to wait for what is at c.at, size bytes of it, and tells whether anything arrived.
+func (c *cursor) fetch(ctx context.Context, to int64, wait time.Duration, size int32) (arrived bool, err error) {
 	f := c.ahead
 	if c.ahead = nil; f == nil {
-		f = c.r.fetch(c.p, c.at, wait)
+		f = c.r.fetch(c.p, c.at, wait, size)
 	}
 	var got fetched
 	select {
@@ -221,7 +234,7 @@ func (c *cursor) fetch(ctx context.Context, to int64, wait time.Duration) (arriv
 		return false, nil
 	}
 	if c.block.end < got.block.LastStableOffset && (to < 0 || c.block.end < to) {
-		c.ahead = c.r.fetch(c.p, c.block.end, 0)
+		c.ahead = c.r.fetch(c.p, c.block.end, 0, size)
 	}
 	return true, nil
 }
@@ -257,8 +270,8 @@ type fetched struct {
 	err   error
 }
 
-// fetch begins a fetch; the broker answers when there is anything, at the latest after wait.
-func (r *reader) fetch(p topicPart, at int64, wait time.Duration) *fetching {
+// fetch begins a fetch of size bytes; the broker answers when there is anything, at the latest after wait.
+func (r *reader) fetch(p topicPart, at int64, wait time.Duration, size int32) *fetching {
 	ctx, cancel := context.WithCancel(r.ctx)
 	f := &fetching{done: make(chan fetched, 1), cancel: cancel}
 	r.mu.Lock()
@@ -270,7 +283,7 @@ func (r *reader) fetch(p topicPart, at int64, wait time.Duration) *fetching {
 	}
 	r.work.Go(func() {
 		defer cancel()
-		block, err := r.exchange(ctx, p, at, wait)
+		block, err := r.exchange(ctx, p, at, wait, size)
 		if r.ctx.Err() != nil {
 			err = errClosed
 		}
@@ -280,7 +293,7 @@ func (r *reader) fetch(p topicPart, at int64, wait time.Duration) *fetching {
 }
 
 // exchange sends a fetch to the leader of p and returns its answer.
-func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.Duration) (*sarama.FetchResponseBlock, error) {
+func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.Duration, size int32) (*sarama.FetchResponseBlock, error) {
 	if p.number < 0 || p.number > math.MaxInt32 {
 		return nil, messagelog.ErrNoTopic
 	}
@@ -300,10 +313,10 @@ func (r *reader) exchange(ctx context.Context, p topicPart, at int64, wait time.
 	wait = min(max(wait, 0), maxWait)
 	request := &sarama.FetchRequest{
 		Version: fetchVersion, MaxWaitTime: int32((wait + time.Millisecond - 1) / time.Millisecond), MinBytes: 1,
-		MaxBytes:  sarama.MaxResponseSize,                 // of all partitions; fetchSize is that of this one
+		MaxBytes:  sarama.MaxResponseSize,                 // of all partitions; size is that of this one
 		Isolation: sarama.ReadCommitted, SessionEpoch: -1, // no session: each fetch says all
 	}
-	request.AddBlock(topic, number, at, fetchSize, epoch)
+	request.AddBlock(topic, number, at, size, epoch)
 	stop := context.AfterFunc(ctx, conn.abort)
 	answer, err := conn.broker.Fetch(request)
 	if !stop() || err != nil {

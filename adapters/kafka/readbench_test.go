@@ -36,14 +36,18 @@ func BenchmarkRead(b *testing.B) {
 	end := boundsOf(b, c, topic).End
 	clear(all)
 
-	ours := map[string]func() int{
-		"to the end": func() (n int) {
-			for batch, err := range c.Read(b.Context(), topic, 0, 0, end, messagelog.ReadOptions{Timeout: time.Minute}) {
+	toTheEnd := func(catchUp bool) func() int {
+		return func() (n int) {
+			for batch, err := range c.Read(b.Context(), topic, 0, 0, end, messagelog.ReadOptions{Timeout: time.Minute, CatchUp: catchUp}) {
 				require.NoError(b, err)
 				n += len(batch.Records)
 			}
 			return n
-		},
+		}
+	}
+	ours := map[string]func() int{
+		"to the end": toTheEnd(false),
+		"catch-up":   toTheEnd(true),
 		"a batch a read": func() (n int) {
 			for at := int64(0); n < records; {
 				for batch, err := range c.Read(b.Context(), topic, 0, at, -1, messagelog.ReadOptions{MaxRecords: 1000}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -156,6 +157,13 @@ func (a *apart) GrowTopic(ctx context.Context, t messagelog.Topic, partitions in
 	return err
 }
 
+func (a *apart) DeleteTopic(ctx context.Context, t messagelog.Topic) error {
+	a.mu.Lock()
+	delete(a.made, t)
+	a.mu.Unlock()
+	return a.TopicAdmin.DeleteTopic(ctx, a.name(t))
+}
+
 func (a *apart) note(t messagelog.Topic, partitions int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -190,21 +198,13 @@ func TestTopicsSettings(t *testing.T) {
 	})
 }
 
-// settings are those that CreateTopic sets.
+// settings are those that CreateTopic always sets.
 func settings(t *testing.T, c *Cluster, name messagelog.Topic) map[string]string {
 	t.Helper()
-	admin, err := sarama.NewClusterAdminFromClient(c.client)
-	require.NoError(t, err)
-	answers, err := admin.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: string(name)}}, sarama.DescribeConfigsOptions{})
-	require.NoError(t, err)
-	require.Len(t, answers, 1)
-	found := map[string]string{}
-	for _, e := range answers[0].Configs {
-		switch e.Name {
-		case "cleanup.policy", "retention.ms", "min.insync.replicas":
-			found[e.Name] = e.Value
-		}
-	}
+	found := described(t, c, name)
+	maps.DeleteFunc(found, func(name, _ string) bool {
+		return name != "cleanup.policy" && name != "retention.ms" && name != "min.insync.replicas"
+	})
 	return found
 }
 
