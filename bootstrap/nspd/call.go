@@ -26,6 +26,7 @@ type callCommand struct {
 	CPR     callCPR     `cmd:"" name:"cpr" help:"Det Gode CPR Opslag: look a citizen up."`
 	SKRS    callSKRS    `cmd:"" name:"skrs" help:"Register replication: copy a register page by page."`
 	Consent callConsent `cmd:"" help:"Samtykke (MinSpærring): who may see a citizen's data."`
+	NAS     callNAS     `cmd:"" name:"nas" help:"NAS2: be told when something changes."`
 }
 
 type callMinLog struct {

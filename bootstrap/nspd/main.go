@@ -23,6 +23,7 @@ type commands struct {
 	ECPR     ecprCommand     `cmd:"" name:"ecpr" help:"Administer the national eCPR."`
 	MinLog   minlogCommand   `cmd:"" name:"minlog" help:"Look after MinLog: how much is registered."`
 	Consent  consentCommand  `cmd:"" help:"Work with consent without a server: explain who may see what, and why."`
+	NAS      nasCommand      `cmd:"" name:"nas" help:"Administer the notification service: topics, who reads them, who fetches."`
 	Outbox   outboxCommand   `cmd:"" help:"Look after the notices to other services that were refused."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
