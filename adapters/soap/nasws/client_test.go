@@ -400,9 +400,9 @@ func TestServedContracts(t *testing.T) {
 		nasws.PathBroker: "NotificationBrokerService", nasws.PathBrokerAlias: "NotificationBrokerService",
 		nasws.PathManager: "NotificationProducerService", nasws.PathManagerAlias: "NotificationProducerService",
 		nasws.PathManager + "/" + sampleSubscription: "NotificationProducerService",
-		nasws.PathFactory:                            "PullPointFactoryService", nasws.PathFactoryAlias: "PullPointFactoryService",
+		nasws.PathFactory: "PullPointFactoryService", nasws.PathFactoryAlias: "PullPointFactoryService",
 		nasws.PathPullPoint + "/" + samplePullPoint: "PullPointService",
-		nasws.PathIDList:                            "IDListService", nasws.PathIDListAlias: "IDListService",
+		nasws.PathIDList: "IDListService", nasws.PathIDListAlias: "IDListService",
 	} {
 		t.Run("T48 "+path, func(t *testing.T) {
 			for _, query := range []string{"?wsdl", "?wsdl&version=20251030"} {
