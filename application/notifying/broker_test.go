@@ -222,6 +222,18 @@ func TestNotifyFails(t *testing.T) {
 		})
 	}
 
+	t.Run("T14 the log fails at the second of three: nothing of the first is there, and the request again stores three", func(t *testing.T) {
+		h := newHouse(t)
+		h.topic(t, cardChanged)
+		lost := h.topic(t, moved)
+		require.NoError(t, h.db.Topics().DeleteTopic(t.Context(), lost.Log))
+		undelivered(t, h.publish(t.Context(), publisher(), three...), nas.NotifyFailed, nas.LogUnavailable, nas.LogUnavailable, nas.LogUnavailable)
+		assert.Empty(t, h.stored(t, cardChanged))
+		require.NoError(t, h.db.Topics().CreateTopic(t.Context(), lost.Log, lost.Spec))
+		require.NoError(t, h.publish(t.Context(), publisher(), three...))
+		assert.Len(t, append(h.stored(t, cardChanged), h.stored(t, moved)...), 3)
+	})
+
 	t.Run("a commit of which nothing is known may have stored them, and is not counted", func(t *testing.T) {
 		h := newHouse(t)
 		h.topic(t, cardChanged)
