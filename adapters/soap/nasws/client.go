@@ -54,7 +54,7 @@ type Batch struct {
 
 // Notify publishes notifications, all or none, at the broker. A nas.Refusal tells that one of them has no payload that can be published: nothing
 // was sent then.
-func (c *Client) Notify(ctx context.Context, all []nas.Notification) error {
+func (c *Client) Notify(ctx context.Context, all ...nas.Notification) error {
 	contents := make([][]byte, len(all))
 	for i := range all {
 		var err error
