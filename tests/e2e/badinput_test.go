@@ -186,12 +186,13 @@ func TestUnpinnedSubject(t *testing.T) {
 
 func TestAuditOrder(t *testing.T) {
 	var log *portstest.FailingAuditLog
-	var units *portstest.FailingUnitOfWork
+	var units []*portstest.FailingUnitOfWork // of the store, and of the message log where that is elsewhere
 	o := nsptest.Options{
 		AuditLog: func(l ports.AuditLog) ports.AuditLog { log = &portstest.FailingAuditLog{Log: l}; return log },
 		Units: func(u ports.UnitOfWork) ports.UnitOfWork {
-			units = &portstest.FailingUnitOfWork{Units: u}
-			return units
+			failing := &portstest.FailingUnitOfWork{Units: u}
+			units = append(units, failing)
+			return failing
 		},
 	}
 	onEveryStore(t, o, func(t *testing.T, s *nsptest.Server) {
@@ -214,9 +215,13 @@ func TestAuditOrder(t *testing.T) {
 		})
 		t.Run("OC-09 commit fails after the audit line", func(t *testing.T) {
 			before := len(s.AuditLines(t))
-			units.OnCommit.FailFrom(1, broken)
+			for _, u := range units {
+				u.OnCommit.FailFrom(1, broken)
+			}
 			answer := epj.Call(t, register, bulk(entry{}))
-			units.OnCommit.Heal()
+			for _, u := range units {
+				u.OnCommit.Heal()
+			}
 			refused(t, answer, "processing_problem", "The call could not be completed. Nothing was changed.")
 			lines := s.AuditLines(t)[before:]
 			require.Len(t, lines, 2)
