@@ -74,7 +74,7 @@ func (c nasPublish) Run(s streams) error {
 		return err
 	}
 	return c.run(s, nasws.PathBroker, func(ctx context.Context, client *nasws.Client) error {
-		if err := client.Notify(ctx, n); err != nil {
+		if err := client.Publish(ctx, n); err != nil {
 			return err
 		}
 		fmt.Fprintln(s.out, "1 notification is published")

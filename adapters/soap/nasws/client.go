@@ -52,9 +52,9 @@ type Batch struct {
 	More     bool // the server told that there is more; one that did not tell may have more too
 }
 
-// Notify publishes notifications, all or none, at the broker. A nas.Refusal tells that one of them has no payload that can be published: nothing
+// Publish calls Notify: it publishes notifications, all or none, at the broker. A nas.Refusal tells that one of them has no payload that can be published: nothing
 // was sent then.
-func (c *Client) Notify(ctx context.Context, all ...nas.Notification) error {
+func (c *Client) Publish(ctx context.Context, all ...nas.Notification) error {
 	contents := make([][]byte, len(all))
 	for i := range all {
 		var err error

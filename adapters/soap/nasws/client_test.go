@@ -101,7 +101,7 @@ func TestClient(t *testing.T) {
 	assert.Zero(t, second.Expires)
 
 	system := nas.Notification{Topic: topicCard, System: true, Payload: []byte(`<s xmlns="urn:s"/>`)}
-	require.NoError(t, broker.Notify(ctx, changeOf("2512484916"), changeOf("0404040404"), system))
+	require.NoError(t, broker.Publish(ctx, changeOf("2512484916"), changeOf("0404040404"), system))
 	pullPoint := r.at(address)
 	got, err := pullPoint.GetMessages(ctx, 1)
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestClient(t *testing.T) {
 	t.Run("a notification that can be no XML is not sent", func(t *testing.T) {
 		before := len(r.sent)
 		for _, payload := range []string{"", "x", "<a/><b/>", "</advis:NotifyContent><advis:NotifyContent>", "<a", "<!-- -->"} {
-			err := broker.Notify(ctx, changeOf("1"), nas.Notification{Topic: topicCard, Payload: []byte(payload)})
+			err := broker.Publish(ctx, changeOf("1"), nas.Notification{Topic: topicCard, Payload: []byte(payload)})
 			require.Equal(t, nas.Refusal{Code: nas.ContentInvalid}, err, payload)
 		}
 		assert.Len(t, r.sent, before)
@@ -165,7 +165,7 @@ func TestClientsFaults(t *testing.T) {
 	address, err := r.at(nasws.PathFactory).CreatePullPoint(ctx)
 	require.NoError(t, err)
 
-	f := refused(t, r.at(nasws.PathBroker).Notify(ctx, changeOf("1"), nas.Notification{Topic: "urn:x:Unknown", Payload: []byte("<a/>")}))
+	f := refused(t, r.at(nasws.PathBroker).Publish(ctx, changeOf("1"), nas.Notification{Topic: "urn:x:Unknown", Payload: []byte("<a/>")}))
 	assert.Equal(t, nas.InvalidTopicExpression, f.Name)
 	require.Len(t, f.Undelivered, 2)
 	assert.Equal(t, [2]int{1, 2}, [2]int{f.Undelivered[0].Position, f.Undelivered[1].Position})
@@ -237,7 +237,7 @@ func TestClientsAnswers(t *testing.T) {
 		"CreatePullPoint": func() error { _, err := r.at(nasws.PathFactory).CreatePullPoint(ctx); return err },
 		"Subscribe":       func() error { _, err := r.at(nasws.PathManager).Subscribe(ctx, nasws.Selection{}); return err },
 		"GetMessages":     func() error { _, err := r.at(nasws.PathPullPoint+"/1").GetMessages(ctx, 1); return err },
-		"Notify":          func() error { return r.at(nasws.PathBroker).Notify(ctx, changeOf("1")) },
+		"Notify":          func() error { return r.at(nasws.PathBroker).Publish(ctx, changeOf("1")) },
 		"CreateIDList":    func() error { _, err := r.at(nasws.PathIDList).CreateIDList(ctx, nas.IDList{}); return err },
 		"DestroyIDList":   func() error { _, err := r.at(nasws.PathIDList).DestroyIDList(ctx, ""); return err },
 	}

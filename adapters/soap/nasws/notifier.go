@@ -37,7 +37,7 @@ func (n *Notifier) Notify(ctx context.Context, all []nas.Notification) error {
 		ctx, cancel = context.WithTimeout(ctx, n.Timeout)
 		defer cancel()
 	}
-	err := n.Client.Notify(ctx, checked...)
+	err := n.Client.Publish(ctx, checked...)
 	if err == nil || errors.Is(err, nas.ErrRefused) {
 		return err
 	}
