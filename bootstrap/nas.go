@@ -44,7 +44,7 @@ func (s *server) openNAS(ctx context.Context) {
 	}
 	if s.cfg.publishes() {
 		n.broker = &notifying.Broker{
-			Topics: topics, Log: s.stores.nasLog, Contents: nasws.Contents{}, Trail: admitting.Trail{}, Now: s.opt.Now, Statistics: s.statistics,
+			Topics: topics, Log: s.stores.nasLog, Contents: nasws.Contents{}, Trail: admitting.Trail{}, Now: s.opt.Now, NewID: s.opt.NewID, Statistics: s.statistics,
 			Notified: counts.Notified, MaxMessages: c.Notify.MaxMessages, MaxBytes: c.Notify.MaxMessageBytes,
 		}
 	}
