@@ -290,6 +290,7 @@ func TestT29Quotas(t *testing.T) {
 		{"T29 1", ask("1"), 3, 1},
 		{"T29 5 of 3", ask(" 5\n"), 3, 3},
 		{"T29 10^30", ask("1" + strings.Repeat("0", 30)), 300, 290},
+		{"10^64", ask("1" + strings.Repeat("0", 64)), 3, 3},
 		{"with a sign", ask("+002"), 3, 2},
 		{"minus nothing", ask("-0"), 3, 0},
 	} {
@@ -328,6 +329,10 @@ func TestT30TheSameMessageID(t *testing.T) {
 	s.good(t, s.publish(t, notification(topicCard, "b", changed)))
 	assert.Equal(t, s.good(t, first), s.good(t, s.resend(t, "m-same", pullPoint, getMessages)))
 	assert.Equal(t, []string{"b"}, s.fetch(t, pullPoint))
+
+	s.good(t, s.resend(t, "m-empty", pullPoint, getMessages))
+	s.good(t, s.publish(t, notification(topicCard, "c", changed)))
+	assert.Equal(t, []string{"c"}, contentIDs(t, s.resend(t, "m-empty", pullPoint, getMessages)), "an answer that was empty is not kept")
 }
 
 func TestT36TwoSubscriptions(t *testing.T) {
