@@ -1,5 +1,5 @@
-// Package interop shows that programs of others understand us and that we understand them: node-soap makes a client from our WSDL, xmlsec1
-// and the JDK verify what our security token service signs, and we verify what they sign.
+// Package interop shows that programs of others understand us and that we understand them: node-soap and Apache CXF make clients from our
+// WSDLs, xmlsec1 and the JDK verify what our security token service signs, and we verify what they sign.
 package interop
 
 import (
