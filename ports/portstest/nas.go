@@ -264,7 +264,7 @@ func TopicStore(t *testing.T, open OpenNASStores) {
 				assert.NoError(t, c.nth(i).Store.NASTopics().UpdateTopic(c.ctx, modified, func(old nas.Topic) (nas.Topic, error) {
 					topic := aTopic(modified, "log")
 					topic.Spec.Partitions = old.Spec.Partitions + 1
-					topic.Access = append(old.Access, nas.Access{Identifier: fmt.Sprintf("CVR:%08d", i)})
+					topic.Access = append(slices.Clone(old.Access), nas.Access{Identifier: fmt.Sprintf("CVR:%08d", i)})
 					return topic, nil
 				}))
 			})

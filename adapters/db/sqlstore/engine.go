@@ -53,6 +53,8 @@ type engine interface {
 	expireChunk() int64
 	// append is MessageLog.Append in a transaction; it wakes nobody.
 	append(t *tx, recs []messagelog.Record) (grown []place, err error)
+	// readRecords calls each for the rows of the query readRecords, and returns its error as it is.
+	readRecords(ctx context.Context, db *DB, each func(*logRow) error, args ...any) error
 	// logPoll is how often who waits for a record looks for one of another process; 0 = never.
 	logPoll() time.Duration
 }

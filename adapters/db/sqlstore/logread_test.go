@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync/atomic"
@@ -70,6 +71,34 @@ func TestDeleteTopicInPieces(t *testing.T) {
 			require.Equal(t, 2*2+1, commits(), "two for each partition, and the last one")
 			require.LessOrEqual(t, most, int64(trimChunk), "records that one transaction deletes")
 			require.Zero(t, first())
+		})
+	}
+}
+
+// A batch ends when it holds enough, however few the records are.
+func TestBatchesAreBounded(t *testing.T) {
+	ctx := context.Background()
+	for name, db := range map[string]*DB{"sqlite": opened(t), "postgres": openedPostgres(t, postgresDSN(t))} {
+		t.Run(name, func(t *testing.T) {
+			const each, n = batchOctets / 4, 6
+			require.NoError(t, db.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
+			for i := range n {
+				value := bytes.Repeat([]byte{byte('a' + i)}, each)
+				require.NoError(t, db.MessageLog().Append(ctx, []messagelog.Record{{Topic: topic, Value: value}}))
+			}
+			var batches []int
+			read := 0
+			for batch, err := range db.MessageLog().Read(ctx, topic, 0, 0, n, messagelog.ReadOptions{CatchUp: true}) {
+				require.NoError(t, err)
+				batches = append(batches, len(batch.Records))
+				for _, r := range batch.Records {
+					require.Len(t, r.Value, each)
+					require.Equal(t, byte('a'+read), r.Value[each-1], "record %d", read)
+					require.Nil(t, r.Key)
+					read++
+				}
+			}
+			require.Equal(t, []int{4, 2}, batches)
 		})
 	}
 }

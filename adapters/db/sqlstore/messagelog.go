@@ -214,12 +214,12 @@ func (h *headerText) of(headers []messagelog.Header) (any, error) {
 	return h.text, err
 }
 
-func headersFrom(text sql.NullString) ([]messagelog.Header, error) {
-	if !text.Valid {
+func headersFrom(text []byte) ([]messagelog.Header, error) {
+	if len(text) == 0 {
 		return nil, nil
 	}
 	var pairs [][2]string
-	if err := json.Unmarshal([]byte(text.String), &pairs); err != nil {
+	if err := json.Unmarshal(text, &pairs); err != nil {
 		return nil, fmt.Errorf("headers of a record: %w", err)
 	}
 	headers := make([]messagelog.Header, len(pairs))
