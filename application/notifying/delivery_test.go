@@ -350,7 +350,9 @@ func TestOvertaken(t *testing.T) {
 			caller.MessageID = "m"
 			out, err := r.GetMessages(ctx, caller, string(p), 1)
 			assert.Len(t, out.Messages, 1)
-			_, second = r.GetMessages(t.Context(), caller, string(p), 1) // not committed yet
+			soon, cancel := context.WithTimeout(t.Context(), 5*time.Second) // if it does not wait for its turn, it waits for the store
+			defer cancel()
+			_, second = r.GetMessages(soon, caller, string(p), 1) // not committed yet
 			return err
 		}).Err
 		require.NoError(t, err)
@@ -461,6 +463,23 @@ func TestT36TwoSubscriptionsMatch(t *testing.T) {
 	out := r.fetched(t, "m", p)
 	assert.Equal(t, []string{sent[0], sent[0]}, contentsOf(out))
 	assert.Equal(t, []nas.SubscriptionID{first, second}, []nas.SubscriptionID{out.Messages[0].Subscription, out.Messages[1].Subscription})
+}
+
+func TestOrderOfAnAnswer(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.subscribed(t, p, onTopic(otherTopic))
+	r.subscribed(t, p, nil)
+	var sent []string
+	for i, topic := range []nas.TopicName{cardTopic, otherTopic, cardTopic, otherTopic} {
+		r.pass(time.Second)
+		sent = append(sent, r.publish(t, topic, uint64(2-i/2), "1")...) //nolint:gosec // small
+	}
+	// At one instant: by subscription, then by partition.
+	r.pass(time.Second)
+	second, first := r.publish(t, cardTopic, 1, "1", "1"), r.publish(t, cardTopic, 0, "1")
+	sent = append(sent, r.publish(t, otherTopic, 2, "1")...)
+	assert.Equal(t, slices.Concat(sent, first, second), contentsOf(r.fetched(t, "m", p)))
 }
 
 func TestT37Partitions(t *testing.T) {
