@@ -52,7 +52,7 @@ func Subscriber(d Deps) []Mount {
 	return []Mount{
 		{PathManager, manager}, {PathManagerID, manager}, {PathManagerAlias, manager},
 		{PathFactory, factory}, {PathFactoryAlias, factory},
-		{PathPullPointID, pullPoint},
+		{PathPullPoint, pullPoint}, {PathPullPointID, pullPoint},
 		{PathIDList, lists}, {PathIDListAlias, lists},
 	}
 }

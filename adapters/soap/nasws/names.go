@@ -12,7 +12,7 @@ const (
 	PathManagerID      = PathManager + "/:id"
 	PathFactory        = "/nas2/pullpointfactory"
 	PathFactoryAlias   = "/pullpointfactory/service"
-	PathPullPoint      = "/nas2/pullpoint" // with an id only
+	PathPullPoint      = "/nas2/pullpoint" // gives its WSDL: messages go to an id
 	PathPullPointID    = PathPullPoint + "/:id"
 	PathIDList         = "/nas2/idlist"
 	PathIDListAlias    = "/idlist/service"

@@ -541,7 +541,7 @@ func TestT48Contracts(t *testing.T) {
 	s := newService(t)
 	for _, path := range []string{
 		nasws.PathBroker, nasws.PathBrokerAlias, nasws.PathManager, nasws.PathManagerAlias, nasws.PathManager + "/" + sampleSubscription, nasws.PathFactory,
-		nasws.PathFactoryAlias, nasws.PathPullPoint + "/" + samplePullPoint, nasws.PathIDList, nasws.PathIDListAlias,
+		nasws.PathFactoryAlias, nasws.PathPullPoint, nasws.PathPullPoint + "/" + samplePullPoint, nasws.PathIDList, nasws.PathIDListAlias,
 	} {
 		for _, query := range []string{"?wsdl", "?wsdl&version=" + nasws.VersionOfContracts} {
 			w := httptest.NewRecorder()
@@ -550,4 +550,5 @@ func TestT48Contracts(t *testing.T) {
 			assert.Contains(t, w.Body.String(), `location="`+base+path+`"`)
 		}
 	}
+	assert.Equal(t, "ResourceUnknownFault", refused(t, s.send(t, nasws.PathPullPoint, getMessages)).detail)
 }
