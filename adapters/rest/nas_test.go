@@ -210,6 +210,7 @@ func TestNAS(t *testing.T) {
 		require.Len(t, messages(next), 1)
 		assert.NotEqual(t, messages(first), messages(next))
 		assert.Equal(t, map[string]any{"messages": []any{}, "more": false, "replay": false}, h.fetch(t, epj, id, `{}`, "").body)
+		assert.Equal(t, false, h.fetch(t, epj, id, `{}`, next.Header().Get("X-OpenNSP-Call")).body["replay"], "a call without key has no other")
 	})
 
 	t.Run("T29 how many", func(t *testing.T) {
