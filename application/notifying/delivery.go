@@ -75,8 +75,8 @@ type fetch struct {
 	deadline time.Time
 }
 
-// GetMessages gives at most quota messages (NoQuota = as many as the server does) that the subscriptions of a pull point of the caller's select, in the
-// unit of work of the store in ctx. id may be an address. An empty answer does not tell that nothing is left.
+// GetMessages gives at most quota messages (NoQuota = as many as the server does) that the subscriptions of a pull point of the caller's
+// select, in the unit of work of the store in ctx. id may be an address. An empty answer does not tell that nothing is left.
 func (f *Fetching) GetMessages(ctx context.Context, caller identity.Caller, id string, quota int) (Fetched, error) {
 	owner, err := ownerOf(caller)
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/opennsp/nsp/application/notifying"
 	"github.com/opennsp/nsp/domain/fault"
-	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/nas"
 )
@@ -123,86 +120,6 @@ func TestT29Quota(t *testing.T) {
 	})
 }
 
-func TestT30Resend(t *testing.T) {
-	for name, between := range map[string]func(t *testing.T, r *reader){
-		"at once":             func(*testing.T, *reader) {},
-		"after more arrived":  func(t *testing.T, r *reader) { r.publish(t, cardTopic, 0, "1", "2", "3") },
-		"after a list change": func(t *testing.T, r *reader) { r.list(t, "ward-7", "3") },
-		"after the list was destroyed": func(t *testing.T, r *reader) {
-			_, err := r.DestroyIDList(t.Context(), r.caller, "ward-7")
-			require.NoError(t, err)
-		},
-		"at another server":         func(_ *testing.T, r *reader) { *r = *r.another(r.db) },
-		"after the topic was grown": func(t *testing.T, r *reader) { r.grow(t, 5) },
-		"a week later":              func(_ *testing.T, r *reader) { r.pass(7 * 24 * time.Hour) },
-		"with another maximum":      func(_ *testing.T, r *reader) { r.Default = 1 },
-		"after others were given": func(t *testing.T, r *reader) {
-			r.publish(t, cardTopic, 1, "1")
-			r.fetched(t, "other", r.owned(t)[0].ID)
-		},
-		"after a new subscription":   func(t *testing.T, r *reader) { r.subscribed(t, r.owned(t)[0].ID, nil) },
-		"after one subscribes later": func(t *testing.T, r *reader) { r.pullPoint(t) },
-	} {
-		t.Run("T30 "+name, func(t *testing.T) {
-			r := newReader(t)
-			p := r.pullPoint(t)
-			r.list(t, "ward-7", "1", "2")
-			r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"ward-7"}}))
-			r.subscribed(t, p, onTopic(otherTopic))
-			r.publish(t, cardTopic, 0, "1", "3", "2", "3", "1", "1")
-			r.publish(t, cardTopic, 1, "3", "3", "2")
-			r.publish(t, otherTopic, 2, "3")
-			r.publish(t, cardTopic, 0, slices.Repeat([]string{"3"}, 70)...)
-			r.publish(t, cardTopic, 0, "2")
-			first := r.fetched(t, "m", p)
-			assert.Len(t, first.Messages, 7)
-			assert.False(t, first.Replay)
-			assert.Contains(t, r.notes(), "message-count=7 replay=false")
-			between(t, r)
-			written := r.points.writes
-			again := r.fetched(t, "m", p)
-			assert.True(t, again.Replay)
-			assert.Equal(t, first.Messages, again.Messages)
-			assert.Contains(t, r.notes(), "message-count=7 replay=true")
-			assert.LessOrEqual(t, r.points.writes-written, 1, "nothing is written, but perhaps that the owner was seen")
-		})
-	}
-
-	t.Run("T30 a new MessageID goes on", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		sent := r.publish(t, cardTopic, 0, "1", "2", "3")
-		for i, id := range []string{"a", "b", "c"} {
-			out, err := r.fetch(id, p, 1)
-			require.NoError(t, err)
-			assert.Equal(t, sent[i:i+1], contentsOf(out))
-		}
-	})
-
-	t.Run("a call without MessageID is never given again", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1")
-		assert.Len(t, r.fetched(t, "", p).Messages, 1)
-		out := r.fetched(t, "", p)
-		assert.Empty(t, out.Messages)
-		assert.False(t, out.Replay)
-	})
-
-	t.Run("a MessageID that cannot be kept", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1")
-		_, err := r.fetch(strings.Repeat("ø", nas.MaxMessageID+1), p, 1)
-		told, _ := fault.Of(err)
-		assert.Equal(t, fault.CodeSyntax, told.Code)
-		assert.Len(t, r.fetched(t, strings.Repeat("ø", nas.MaxMessageID), p).Messages, 1)
-	})
-}
-
 // grow gives the card topic so many partitions.
 func (r *reader) grow(t require.TestingT, partitions int) {
 	require.NoError(t, r.db.Topics().GrowTopic(context.Background(), nas.InternalTopic(cardTopic), partitions))
@@ -211,180 +128,6 @@ func (r *reader) grow(t require.TestingT, partitions int) {
 // trim has retention take what is below an offset of a partition of the card topic.
 func (r *reader) trim(t require.TestingT, part int, before int64) {
 	require.NoError(t, r.db.Topics().Trim(context.Background(), nas.InternalTopic(cardTopic), part, before))
-}
-
-func TestT31ResendOfWhatIsGone(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	r.publish(t, cardTopic, 0, "1", "2")
-	r.fetched(t, "m", p)
-	rest := r.publish(t, cardTopic, 0, "3")
-	r.trim(t, 0, 1)
-	_, err := r.fetch("m", p, 10)
-	assert.Equal(t, "UnableToGetMessagesFault resend_expired", faultOf(err))
-	assert.True(t, fault.Is(err, fault.Gone))
-	assert.Equal(t, rest, contentsOf(r.fetched(t, "n", p)))
-
-	t.Run("T31 retention takes them while they are read", func(t *testing.T) {
-		r.log.gone = 1
-		_, err := r.fetch("n", p, 10)
-		assert.Equal(t, "UnableToGetMessagesFault resend_expired", faultOf(err))
-	})
-}
-
-func TestT32MessageIDsOfTwoOwners(t *testing.T) {
-	r := newReader(t)
-	other := r.as(func(c *identity.Caller) { c.Org.CVR = "99999999" })
-	p, theirs := r.pullPoint(t), other.pullPoint(t)
-	second := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	r.subscribed(t, second, nil)
-	other.subscribed(t, theirs, nil)
-	sent := r.publish(t, cardTopic, 0, "1", "2")
-	for _, c := range []struct {
-		*reader
-		id nas.PullPointID
-	}{{r, p}, {other, theirs}, {r, second}} {
-		out := c.fetched(t, "m", c.id)
-		assert.Equal(t, sent, contentsOf(out))
-		assert.False(t, out.Replay)
-	}
-}
-
-func TestT33ConcurrentFetches(t *testing.T) {
-	for name, servers := range map[string]int{"of one server": 1, "of two servers": 2} {
-		t.Run("T33 "+name, func(t *testing.T) {
-			r := newReader(t)
-			p := r.pullPoint(t)
-			r.subscribed(t, p, nil)
-			var sent []string
-			for part := range uint64(3) {
-				sent = append(sent, r.publish(t, cardTopic, part, make([]string, 100)...)...)
-			}
-			readers := []*reader{r, r.another(r.db)}[:servers]
-			var all sync.WaitGroup
-			got := make([][]string, 20)
-			for i := range got {
-				all.Go(func() {
-					for ask := 0; ; ask++ {
-						out, err := readers[i%servers].fetch(fmt.Sprintf("m%d-%d", i, ask), p, 15)
-						if servers > 1 && faultOf(err) == "UnableToGetMessagesFault concurrent_fetch" {
-							continue // nothing was given
-						}
-						if !assert.NoError(t, err) || len(out.Messages) == 0 {
-							return
-						}
-						got[i] = append(got[i], contentsOf(out)...)
-					}
-				})
-			}
-			all.Wait()
-			assert.ElementsMatch(t, sent, slices.Concat(got...))
-		})
-	}
-}
-
-func TestT34SameMessageIDAtOnce(t *testing.T) {
-	for name, servers := range map[string]int{"at one server": 1, "at two servers": 2} {
-		t.Run("T34 "+name, func(t *testing.T) {
-			r := newReader(t)
-			p := r.pullPoint(t)
-			r.subscribed(t, p, nil)
-			r.publish(t, cardTopic, 0, make([]string, 100)...)
-			readers := []*reader{r, r.another(r.db)}[:servers]
-			var all sync.WaitGroup
-			var got [4]notifying.Fetched
-			for i := range got {
-				all.Go(func() {
-					var err error
-					got[i], err = readers[i%servers].fetch("m", p, 7)
-					assert.NoError(t, err)
-				})
-			}
-			all.Wait()
-			assert.Len(t, got[0].Messages, 7)
-			fresh := 0
-			for _, out := range got {
-				assert.Equal(t, got[0].Messages, out.Messages)
-				if !out.Replay {
-					fresh++
-				}
-			}
-			assert.Equal(t, 1, fresh)
-		})
-	}
-}
-
-func TestOvertaken(t *testing.T) {
-	t.Run("a fetch that another overtakes twice goes well", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1")
-		r.points.advance = []error{nas.ErrMoved, nas.ErrMoved}
-		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
-		assert.Len(t, r.said("getmessages"), 1)
-	})
-
-	t.Run("one that is overtaken three times is told", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1")
-		r.points.advance = []error{nas.ErrMoved, nas.ErrMoved, nas.ErrMoved}
-		_, err := r.fetch("m", p, 1)
-		assert.Equal(t, "UnableToGetMessagesFault concurrent_fetch", faultOf(err))
-		assert.True(t, fault.Is(err, fault.Conflict))
-		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
-	})
-
-	t.Run("the turn is kept until the commit, and no longer waited for than a call may take", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1")
-		r.Fetching.MaxTime = time.Millisecond
-		var second error
-		err := r.call("GetMessages", "m", func(ctx context.Context, caller identity.Caller) error {
-			caller.MessageID = "m"
-			out, err := r.GetMessages(ctx, caller, string(p), 1)
-			assert.Len(t, out.Messages, 1)
-			soon, cancel := context.WithTimeout(t.Context(), 5*time.Second) // if it does not wait for its turn, it waits for the store
-			defer cancel()
-			_, second = r.GetMessages(soon, caller, string(p), 1) // not committed yet
-			return err
-		}).Err
-		require.NoError(t, err)
-		assert.Equal(t, "UnableToGetMessagesFault concurrent_fetch", faultOf(second))
-		r.Fetching.MaxTime = time.Minute
-		assert.True(t, r.fetched(t, "m", p).Replay, "the turn was given back")
-	})
-
-	t.Run("retention takes records while they are read", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, nil)
-		r.publish(t, cardTopic, 0, "1", "2")
-		r.log.gone = 1
-		assert.Len(t, r.fetched(t, "m", p).Messages, 2)
-		r.publish(t, cardTopic, 0, "1", "2")
-		r.log.gone = 3
-		_, err := r.fetch("n", p, 1)
-		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
-	})
-
-	t.Run("a subscription ends while it is read", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		s := r.subscribed(t, p, nil)
-		r.subscribed(t, p, onTopic(otherTopic))
-		r.publish(t, cardTopic, 0, "1")
-		other := r.publish(t, otherTopic, 0, "1")
-		var once sync.Once
-		r.log.step = func() { once.Do(func() { require.NoError(t, r.unsubscribe("u", s)) }) }
-		assert.Equal(t, other, contentsOf(r.fetched(t, "m", p)))
-	})
 }
 
 func TestT35NobodyStarves(t *testing.T) {
@@ -615,193 +358,6 @@ func TestT39TheLogStalls(t *testing.T) {
 	})
 }
 
-func TestT42InsertFails(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	sent := r.publish(t, cardTopic, 0, "1", "2")
-	r.points.advance = []error{errDown}
-	_, err := r.fetch("m", p, 10)
-	assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
-	assert.Empty(t, r.said("getmessages"), "what did not happen is not counted")
-	r.audit.Fail(nil, errDown)
-	_, err = r.fetch("m", p, 10)
-	require.Error(t, err, "the insert is undone where the audit line cannot be written")
-	r.audit.Fail(nil, nil)
-	out := r.fetched(t, "m", p)
-	assert.Equal(t, sent, contentsOf(out))
-	assert.False(t, out.Replay)
-}
-
-func TestT53ListIsReplacedWhileFetching(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	// A message about each of many; the list holds the even ones or the odd ones.
-	const n = 2000
-	var all []string
-	var halves [2][]string
-	for i := range n {
-		all = append(all, fmt.Sprint(i))
-		halves[i%2] = append(halves[i%2], all[i])
-	}
-	r.list(t, "l", halves[0]...)
-	r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
-	for part := range uint64(3) {
-		r.publish(t, cardTopic, part, all...)
-	}
-	changes := 0
-	r.log.step = func() { // while a fetch reads
-		changes++
-		_, err := r.db.IDLists().Put(context.Background(), nas.IDList{Owner: nas.OwnerOf(r.caller), Name: "l", IDType: numberType, IDs: halves[changes%2]}, r.clock())
-		require.NoError(t, err)
-	}
-	r.DeltaMax = n // partitions are read one after the other
-	for i := range 4 {
-		out, err := r.fetch(fmt.Sprint(i), p, 600)
-		require.NoError(t, err)
-		var odd [2]int
-		for _, m := range out.Messages {
-			odd[m.ID[len(m.ID)-1]&1]++
-		}
-		assert.Zero(t, min(odd[0], odd[1]), "messages of both lists in one answer: %v", odd)
-		assert.Positive(t, max(odd[0], odd[1]))
-	}
-	assert.Positive(t, changes)
-}
-
-func TestLists(t *testing.T) {
-	t.Run("a list is read once, until it is replaced", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.list(t, "l", "1", "2")
-		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
-		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
-		for range 3 {
-			r.publish(t, cardTopic, 0, "1")
-			r.fetched(t, "", p)
-		}
-		assert.Equal(t, 1, r.lists.loaded)
-		r.list(t, "l", "3")
-		r.publish(t, cardTopic, 0, "1", "3")
-		assert.Len(t, r.fetched(t, "", p).Messages, 2)
-		assert.Equal(t, 2, r.lists.loaded)
-	})
-
-	t.Run("no more ids are remembered than there is room for", func(t *testing.T) {
-		r := newReader(t)
-		r.CacheIDs = 7 // two lists of two ids, and what the lists themselves count
-		var points []nas.PullPointID
-		for i := range 3 {
-			name := fmt.Sprint(i)
-			r.list(t, name, "1", "2")
-			points = append(points, r.pullPoint(t))
-			r.subscribed(t, points[i], idFilter(nas.IDFilter{Lists: []string{name}}))
-		}
-		visit := func(i int) (loaded int) {
-			r.publish(t, cardTopic, 0, "1")
-			before := r.lists.loaded
-			r.fetched(t, "", points[i])
-			return r.lists.loaded - before
-		}
-		var got []int
-		for _, i := range []int{0, 1, 0, 2, 0, 1} {
-			got = append(got, visit(i))
-		}
-		assert.Equal(t, []int{1, 1, 0, 1, 0, 1}, got, "that used longest ago is forgotten")
-		r.list(t, "0", "1", "2", "3", "4", "5", "6", "7", "8")
-		assert.Equal(t, []int{1, 1}, []int{visit(0), visit(0)}, "one that is too long is not remembered")
-	})
-
-	t.Run("a destroyed list matches nothing, and all that is about the system", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.list(t, "l", "1")
-		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
-		_, err := r.DestroyIDList(t.Context(), r.caller, "l")
-		require.NoError(t, err)
-		r.publish(t, cardTopic, 0, "1")
-		rec := messagelog.Record{Topic: nas.InternalTopic(cardTopic), Value: nas.Record{Head: nas.Head{System: true}, Content: []byte("s")}.Encode()}
-		require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{rec}))
-		assert.Equal(t, []string{"s"}, contentsOf(r.fetched(t, "m", p)))
-		r.list(t, "l", "1")
-		again := r.publish(t, cardTopic, 0, "1")
-		assert.Equal(t, again, contentsOf(r.fetched(t, "n", p)))
-	})
-
-	t.Run("lists that cannot be read lose nothing", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.list(t, "l", "1")
-		r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"l"}}))
-		r.publish(t, cardTopic, 0, "1")
-		r.lists.err = errDown
-		_, err := r.fetch("m", p, 1)
-		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
-		r.lists.err = nil
-		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
-	})
-}
-
-func TestExpressions(t *testing.T) {
-	expression := func(word string) func(*notifying.Subscribing) {
-		return idFilter(nas.IDFilter{XPaths: []nas.XPathFilter{{Version: "1.0", XPath: nas.XPath{Expression: word}}}})
-	}
-	t.Run("only what the rest of the filter selects is evaluated", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, func(s *notifying.Subscribing) {
-			idFilter(nas.IDFilter{IDs: []nas.SingleID{{ID: "1", IDType: numberType}},
-				XPaths: []nas.XPathFilter{{Version: "1", XPath: nas.XPath{Expression: "fails"}}}})(s)
-		})
-		r.publish(t, cardTopic, 0, "1", "2", "3", "1")
-		assert.Empty(t, r.fetched(t, "m", p).Messages, "what cannot be evaluated does not match")
-		assert.Contains(t, r.logText(), "messages=2")
-	})
-
-	t.Run("it selects by the content", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, expression("2</c>"))
-		sent := r.publish(t, cardTopic, 0, "1", "1", "1")
-		assert.Equal(t, sent[1:2], contentsOf(r.fetched(t, "m", p)))
-	})
-
-	t.Run("a panic fails the call alone", func(t *testing.T) {
-		for _, n := range []int{1, 5000} { // also while partitions are read in parallel
-			r := newReader(t)
-			p := r.pullPoint(t)
-			r.subscribed(t, p, expression("panics"))
-			for part := range uint64(2) {
-				r.publish(t, cardTopic, part, make([]string, n)...)
-			}
-			_, err := r.fetch("m", p, 1)
-			assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
-		}
-	})
-
-	t.Run("one that no longer compiles loses nothing", func(t *testing.T) {
-		r := newReader(t)
-		p := r.pullPoint(t)
-		r.subscribed(t, p, expression("c"))
-		r.publish(t, cardTopic, 0, "1")
-		r.Fetching.Filters = noFilter{}
-		_, err := r.fetch("m", p, 1)
-		assert.Equal(t, "UnableToGetMessagesFault unavailable", faultOf(err))
-		r.Fetching.Filters = wordFilter{}
-		assert.Len(t, r.fetched(t, "m", p).Messages, 1)
-	})
-}
-
-func TestRecordsThatAreNone(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{{Topic: nas.InternalTopic(cardTopic), Value: []byte("x")}}))
-	sent := r.publish(t, cardTopic, 0, "1")
-	assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)), "one that cannot be read does not block the others")
-	assert.Contains(t, r.logText(), "records=1")
-}
-
 func TestSizeOfAnAnswer(t *testing.T) {
 	r := newReader(t)
 	p := r.pullPoint(t)
@@ -844,7 +400,8 @@ func TestNewCursors(t *testing.T) {
 	r.publish(t, cardTopic, 0, "")
 	r.fetched(t, "b", p)
 	assert.Equal(t, nas.Cursor{Subscription: s, PullPoint: p, Seq: 1, MessageID: "b", Offsets: nas.Offsets{10, 0, 0}, CreatedAt: r.clock()}, cursor(s))
-	assert.Equal(t, nas.Cursor{Subscription: other, PullPoint: p, Seq: 1, MessageID: "b", Offsets: nas.Offsets{0, 0, 0}, CreatedAt: r.clock()}, cursor(other),
+	assert.Equal(t, nas.Cursor{Subscription: other, PullPoint: p, Seq: 1, MessageID: "b", Offsets: nas.Offsets{0, 0, 0},
+		CreatedAt: r.clock()}, cursor(other),
 		"every active subscription has one")
 	assert.True(t, r.fetched(t, "b", p).Replay)
 
@@ -872,7 +429,8 @@ func TestStatisticsOfAFetch(t *testing.T) {
 	r.Delivered = func(topic string, n int) { delivered[topic] += n }
 	_, err := r.fetch("a", p, 20)
 	require.NoError(t, err)
-	assert.Equal(t, []string{fmt.Sprintf(`{"action":"getmessages","info":{"pullPointId":"%s","subscriptionIds":["%s"],"quota":20,"replay":false}}`, p, s)},
+	assert.Equal(t, []string{fmt.Sprintf(
+		`{"action":"getmessages","info":{"pullPointId":"%s","subscriptionIds":["%s"],"quota":20,"replay":false}}`, p, s)},
 		r.said("getmessages"))
 	assert.Empty(t, r.said("offsets"), "it is not far behind")
 	r.publish(t, cardTopic, 0, make([]string, 21)...)

@@ -228,7 +228,8 @@ func (r *reader) list(t require.TestingT, name string, ids ...string) {
 // topic makes a topic, or gives it other rights.
 func (r *reader) topic(t require.TestingT, name nas.TopicName, partitions int, access ...string) {
 	r.edit(t, name, func(was *nas.Topic) {
-		*was = nas.Topic{Name: name, Log: nas.InternalTopic(name), State: nas.Ready, Active: true, CreatedAt: dayZero, Spec: messagelog.Spec{Partitions: partitions}}
+		*was = nas.Topic{Name: name, Log: nas.InternalTopic(name), State: nas.Ready, Active: true, CreatedAt: dayZero,
+			Spec: messagelog.Spec{Partitions: partitions}}
 		for _, identifier := range access {
 			was.Access = append(was.Access, nas.Access{Identifier: identifier, CreatedAt: dayZero})
 		}
@@ -429,7 +430,8 @@ func (l *watchedLog) Bounds(ctx context.Context, topics []messagelog.Topic) (map
 	return all, err
 }
 
-func (l *watchedLog) Read(ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions) iter.Seq2[messagelog.Batch, error] {
+func (l *watchedLog) Read(ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions,
+) iter.Seq2[messagelog.Batch, error] {
 	return func(yield func(messagelog.Batch, error) bool) {
 		var fail error
 		var marker bool
@@ -530,7 +532,8 @@ func (l *sameBatches) Bounds(_ context.Context, topics []messagelog.Topic) (map[
 	return all, nil
 }
 
-func (l *sameBatches) Read(_ context.Context, _ messagelog.Topic, _ int, from, to int64, _ messagelog.ReadOptions) iter.Seq2[messagelog.Batch, error] {
+func (l *sameBatches) Read(_ context.Context, _ messagelog.Topic, _ int, from, to int64, _ messagelog.ReadOptions,
+) iter.Seq2[messagelog.Batch, error] {
 	value := nas.Record{Head: nas.Head{Topic: cardTopic, ID: "1", IDType: numberType}, Content: []byte("<c/>")}.Encode()
 	batch := messagelog.Batch{Records: slices.Repeat([]messagelog.Record{{Value: value}}, 1000)}
 	return func(yield func(messagelog.Batch, error) bool) {

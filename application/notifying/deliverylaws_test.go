@@ -144,7 +144,8 @@ func (m *model) server(t *rapid.T) *reader {
 
 func (m *model) fetches(t *rapid.T) {
 	server := m.server(t)
-	server.points.advance = rapid.SampledFrom([][]error{nil, nil, {errDown}, {nas.ErrMoved}, {nas.ErrMoved, nas.ErrMoved, nas.ErrMoved}}).Draw(t, "inserts")
+	moved := nas.ErrMoved
+	server.points.advance = rapid.SampledFrom([][]error{nil, nil, {errDown}, {moved}, {moved, moved, moved}}).Draw(t, "inserts")
 	m.fetchOnce(t, server, m.messageID(), rapid.IntRange(0, 8).Draw(t, "quota"))
 	server.points.advance = nil
 }

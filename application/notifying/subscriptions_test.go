@@ -46,6 +46,7 @@ func TestSubscribeRefuses(t *testing.T) {
 	}
 	topicExpression := nas.Name{Space: "http://docs.oasis-open.org/wsn/b-2", Local: "TopicExpression"}
 	useRaw, other := nas.Name{Space: topicExpression.Space, Local: "UseRaw"}, nas.Name{Space: "urn:x", Local: "Faster"}
+	const badTime = "UnacceptableInitialTerminationTimeFault unacceptable_termination_time"
 	const noPoint = "SubscribeCreationFailedFault pull_point_unknown"
 	for _, c := range []struct {
 		name string
@@ -70,16 +71,17 @@ func TestSubscribeRefuses(t *testing.T) {
 		{"T25 an address of the caller's own", consumer("https://epj.example.dk/advis"), "SubscribeCreationFailedFault push_not_offered", nas.Error{}},
 		{"T25 another owner's pull point", consumer(string(foreign)), noPoint, nas.Error{}},
 		{"T25 a destroyed pull point", consumer(string(gone)), noPoint, nas.Error{}},
-		{"T26 in the past", until("2020-01-01T00:00:00Z"), "UnacceptableInitialTerminationTimeFault unacceptable_termination_time", nas.Error{Minimum: r.clock()}},
-		{"T26 a negative duration", until("-PT1H"), "UnacceptableInitialTerminationTimeFault unacceptable_termination_time", nas.Error{Minimum: r.clock()}},
-		{"T26 no time", until("xyz"), "UnacceptableInitialTerminationTimeFault unacceptable_termination_time", nas.Error{Minimum: r.clock()}},
+		{"T26 in the past", until("2020-01-01T00:00:00Z"), badTime, nas.Error{Minimum: r.clock()}},
+		{"T26 a negative duration", until("-PT1H"), badTime, nas.Error{Minimum: r.clock()}},
+		{"T26 no time", until("xyz"), badTime, nas.Error{Minimum: r.clock()}},
 		{"T28 UseRaw", func(s *notifying.Subscribing) { s.Policies = []nas.Name{useRaw} },
 			"UnsupportedPolicyRequestFault unsupported_policy", nas.Error{Names: []nas.Name{useRaw}}},
 		{"T28 another policy", func(s *notifying.Subscribing) { s.Policies = []nas.Name{useRaw, other} },
 			"UnrecognizedPolicyRequestFault unrecognized_policy", nas.Error{Names: []nas.Name{other}}},
 		{"T28 producer properties", func(s *notifying.Subscribing) { s.Filter.ProducerProperties = true },
 			"InvalidProducerPropertiesExpressionFault invalid_producer_properties", nas.Error{}},
-		{"an id list that there is not", idFilter(nas.IDFilter{Lists: []string{"none"}}), "InvalidMessageContentExpressionFault id_list_unknown", nas.Error{}},
+		{"an id list that there is not", idFilter(nas.IDFilter{Lists: []string{"none"}}),
+			"InvalidMessageContentExpressionFault id_list_unknown", nas.Error{}},
 		{"an expression that does not compile", expression(nas.XPath{Expression: "$v"}), "InvalidMessageContentExpressionFault xpath", nas.Error{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -222,7 +224,8 @@ func TestSubscribe(t *testing.T) {
 		p := r.pullPoint(t)
 		r.list(t, "ward-7", "2512484916")
 		id := r.subscribed(t, p, idFilter(nas.IDFilter{Lists: []string{"ward-7"}}))
-		assert.Equal(t, fmt.Sprintf("NAS/Subscribe owner-cvr=33257872 owner-system=Demo EPJ pull-point-id=%s subscription-id=%s topic=%s id-list-name=ward-7",
+		assert.Equal(t, fmt.Sprintf("NAS/Subscribe owner-cvr=33257872 owner-system=Demo EPJ pull-point-id=%s subscription-id=%s topic=%s "+
+			"id-list-name=ward-7",
 			p, id, cardTopic), r.notes())
 		assert.Len(t, r.said("subscribe"), 1)
 	})
@@ -327,9 +330,10 @@ func TestPullPoints(t *testing.T) {
 		return err
 	}).Err
 	assert.Equal(t, "UnableToCreatePullPointFault too_many_pull_points", faultOf(err))
-	assert.Equal(t, []string{fmt.Sprintf(`{"action":"createPullPoint","info":{"pullPointId":"%s","ownerItSystem":"Demo EPJ","ownerCvr":"33257872"}}`, first),
-		fmt.Sprintf(`{"action":"createPullPoint","info":{"pullPointId":"%s","ownerItSystem":"Demo EPJ","ownerCvr":"33257872"}}`, second)},
-		r.said("createPullPoint"), "one that was not made is not counted")
+	line := func(id nas.PullPointID) string {
+		return fmt.Sprintf(`{"action":"createPullPoint","info":{"pullPointId":"%s","ownerItSystem":"Demo EPJ","ownerCvr":"33257872"}}`, id)
+	}
+	assert.Equal(t, []string{line(first), line(second)}, r.said("createPullPoint"), "one that was not made is not counted")
 
 	r.subscribed(t, second, nil)
 	r.subscribed(t, second, onTopic(otherTopic))
@@ -386,7 +390,8 @@ func TestIDLists(t *testing.T) {
 
 	r.MaxIDs = 2
 	for _, bad := range []nas.IDList{
-		{}, {Name: "a"}, {Name: strings.Repeat("x", 201), IDType: "t"}, {Name: "a", IDType: "t", IDs: []string{""}}, {Name: "a", IDType: "t", IDs: []string{"1", "2", "3"}},
+		{}, {Name: "a"}, {Name: strings.Repeat("x", 201), IDType: "t"}, {Name: "a", IDType: "t", IDs: []string{""}},
+		{Name: "a", IDType: "t", IDs: []string{"1", "2", "3"}},
 	} {
 		_, err := create(bad)
 		assert.True(t, fault.Is(err, fault.Malformed), "%v", err)
