@@ -47,6 +47,7 @@ func benches() []bench {
 		{"ecpr-read", registered},
 		{"consent-check", consentCheck},
 		{"consent-http", consentHTTP},
+		{"nas-beside-cxf", besideCXF},
 	}
 }
 
