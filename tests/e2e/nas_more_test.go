@@ -2,13 +2,11 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,8 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/opennsp/nsp/domain/messagelog"
-	"github.com/opennsp/nsp/domain/nas"
-	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/tests/nsptest"
 )
 
@@ -444,79 +440,6 @@ func TestNASFetch(t *testing.T) {
 			}
 		})
 	})
-}
-
-// failingAt fails a method of the stores and of the log of notifications for as long as it is on.
-type failingAt struct{ advance, append atomic.Bool }
-
-type failingPoints struct {
-	ports.PullPointStore
-	f *failingAt
-}
-
-var errBroken = errors.New("broken for the test")
-
-// Advance fails while that is on.
-func (p failingPoints) Advance(ctx context.Context, rows []nas.Cursor) error {
-	if p.f.advance.Load() {
-		return errBroken
-	}
-	return p.PullPointStore.Advance(ctx, rows)
-}
-
-type failingLog struct {
-	ports.MessageLog
-	f *failingAt
-}
-
-// Append fails while that is on.
-func (l failingLog) Append(ctx context.Context, recs []messagelog.Record) error {
-	if l.f.append.Load() {
-		return errBroken
-	}
-	return l.MessageLog.Append(ctx, recs)
-}
-
-// TestNASFailures: what fails leaves everything as it was.
-func TestNASFailures(t *testing.T) {
-	for _, store := range []string{"memory", "sqlite", "postgres"} {
-		t.Run(store, func(t *testing.T) {
-			var f failingAt
-			o := nsptest.Options{
-				Store:           store,
-				PullPoints:      func(p ports.PullPointStore) ports.PullPointStore { return failingPoints{p, &f} },
-				NotificationLog: func(l ports.MessageLog) ports.MessageLog { return failingLog{l, &f} },
-			}
-			if store == "postgres" {
-				o.Kafka = nsptest.Kafka(t)
-			}
-			s := nsptest.Start(t, o)
-			n := subscribing(s, nasCVR)
-			topic := newTopic(t, s, 2, nasAllowed)
-			pullPoint := n.ready(t, topic, "")
-
-			t.Run("T14 the log fails", func(t *testing.T) {
-				ms := []advis{change(topic, nasFirst), change(topic, nasSecond), change(topic, nasThird)}
-				f.append.Store(true)
-				a := publish(t, s, ms...)
-				faults(t, a, "NotifyFailedFault")
-				assert.Equal(t, [][2]string{{"1", "log_unavailable"}, {"2", "log_unavailable"}, {"3", "log_unavailable"}}, undelivered(a))
-				f.append.Store(false)
-				assert.Empty(t, n.fetch(t, pullPoint, ""))
-				published(t, s, ms...)
-				assert.Len(t, n.fetch(t, pullPoint, ""), 3)
-			})
-
-			t.Run("T42 the cursor cannot be kept", func(t *testing.T) {
-				m := change(topic, nasFirst)
-				published(t, s, m)
-				f.advance.Store(true)
-				faults(t, n.call(t, local(pullPoint), getMessages("")), "UnableToGetMessagesFault", "unavailable")
-				f.advance.Store(false)
-				assert.Equal(t, []int{m.version}, n.fetch(t, pullPoint, ""))
-			})
-		})
-	}
 }
 
 // TestNASAdministration: topics are made, closed and taken away.
