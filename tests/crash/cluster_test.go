@@ -27,7 +27,8 @@ type cluster struct {
 	dir      string
 	database *postgrestest.Server
 	broker   *kafkatest.Broker
-	brokers  string // host:port, which may be a proxy's
+	brokers  string   // host:port, which may be a proxy's
+	env      []string // further settings of those that start from now on
 
 	fronts, consumers []*member
 	lookup            *process.Server // and the token service
@@ -82,12 +83,12 @@ func (c *cluster) member(t *testing.T, name, roles, store string) *member {
 	t.Helper()
 	m := &member{binary: c.binary, options: process.Options{
 		Dir: filepath.Join(c.dir, name), Federation: filepath.Join(c.dir, "federation"),
-		Env: []string{
+		Env: append([]string{
 			"NSPD_ROLES=" + roles, "NSPD_INSTANCE=" + name, "NSPD_STORE_DRIVER=postgres", "NSPD_STORE_DSN=" + store,
 			"NSPD_MESSAGELOG_DRIVER=kafka", "NSPD_MESSAGELOG_BROKERS=" + c.brokers, "NSPD_MESSAGELOG_KEY_SECRET=a secret of this test alone, 32+",
 			"NSPD_MESSAGELOG_KAFKA_REPLICATION=1", "NSPD_MESSAGELOG_KAFKA_MIN_INSYNC=1", "NSPD_MINLOG_CONSUMER_LEASE=2s",
 			"NSPD_HEALTH_CACHE=100ms", "NSPD_HEALTH_FAILURE_THRESHOLD=2", "NSPD_MESSAGELOG_KAFKA_COMMIT_TIMEOUT=3s", "NSPD_MINLOG_APPEND_TIMEOUT=3s",
-		},
+		}, c.env...),
 	}}
 	require.NoError(t, os.Mkdir(m.options.Dir, 0o700))
 	var err error
