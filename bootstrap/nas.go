@@ -24,9 +24,9 @@ type notification struct {
 	topics  *notifying.Directory
 	admin   *notifying.Administration
 	broker  *notifying.Broker        // nil where this process publishes nothing
-	subs    *notifying.Subscriptions // nil where it gives nothing out, like the next
-	fetch   *notifying.Fetching
-	cleanup *notifying.Cleanup // nil where it cleans up nothing
+	subs    *notifying.Subscriptions // nil where nobody subscribes: at the broker too one can
+	fetch   *notifying.Fetching      // nil where this process gives nothing out
+	cleanup *notifying.Cleanup       // nil where it cleans up nothing
 }
 
 // openNAS builds the notification service, of which a process without it has nothing.
@@ -48,13 +48,15 @@ func (s *server) openNAS(ctx context.Context) {
 			Notified: counts.Notified, MaxMessages: c.Notify.MaxMessages, MaxBytes: c.Notify.MaxMessageBytes,
 		}
 	}
-	if s.cfg.runsAny(RoleNASSubscriber) {
-		filters := &xpath.Filter{MaxSteps: c.Filter.MaxSteps, MaxLength: maxExpression}
+	filters := &xpath.Filter{MaxSteps: c.Filter.MaxSteps, MaxLength: maxExpression}
+	if s.cfg.runsAny(RoleNASSubscriber, RoleNASBroker) {
 		n.subs = &notifying.Subscriptions{
 			Store: s.stores.pullPoints, Topics: topics, Log: s.stores.nasLog, Lists: s.stores.idLists, Filters: filters, Trail: admitting.Trail{},
 			Now: s.opt.Now, NewID: s.opt.NewID, Statistics: s.statistics, MaxPerOwner: c.PullPoint.MaxPerOwner, MaxPerPullPoint: c.Subscription.MaxPerPullPoint,
 			MaxLifetime: c.Subscription.MaxLifetime, MaxSingleIDs: c.Filter.MaxSingleIDs, MaxIDs: c.IDList.MaxIDs,
 		}
+	}
+	if s.cfg.runsAny(RoleNASSubscriber) {
 		n.fetch = &notifying.Fetching{
 			Store: s.stores.pullPoints, Topics: topics, Log: s.stores.nasLog, Lists: s.stores.idLists, Filters: filters, Trail: admitting.Trail{},
 			Now: s.opt.Now, Logger: s.log, Statistics: s.statistics, Delivered: counts.Delivered, Lag: counts.Lag, EmptyWithData: counts.EmptyWithData,
