@@ -128,6 +128,28 @@ func contents(t *testing.T, a nsptest.Answer) (docs []string) {
 	return docs
 }
 
+// canonical is the one element of a message with the local name, in exclusive canonical XML.
+func canonical(t *testing.T, message []byte, local string) string {
+	t.Helper()
+	tree, err := xmltree.Parse(message, xmltree.DefaultLimits(32<<20))
+	require.NoError(t, err)
+	defer tree.Release()
+	var found bytes.Buffer
+	var walk func(n xmltree.Node)
+	walk = func(n xmltree.Node) {
+		if tree.Local(n) == local {
+			require.Zero(t, found.Len(), "more than one %s", local)
+			require.NoError(t, c14n.Write(&found, tree, n, c14n.Options{Method: c14n.Exclusive}))
+		}
+		for child := range tree.Children(n) {
+			walk(child)
+		}
+	}
+	walk(tree.Root())
+	require.NotZero(t, found.Len(), "no %s", local)
+	return found.String()
+}
+
 // TestNASWire: what senders may do, and what they may not.
 func TestNASWire(t *testing.T) {
 	onEveryStore(t, nsptest.Options{}, func(t *testing.T, s *nsptest.Server) {
