@@ -65,6 +65,11 @@ func unreadable(action string, cause error) error {
 	return unable(fault.Unavailable, nas.CodeUnavailable, textUnavailable, fmt.Errorf("%s: %w", action, cause))
 }
 
+// partitionsLost is the serious error of NAS-32.
+func partitionsLost(cause error) error {
+	return unable(fault.Internal, nas.CodePartitionsLost, "a topic has lost partitions", cause)
+}
+
 // fetch is one call.
 type fetch struct {
 	*Fetching
@@ -273,7 +278,7 @@ func (c fetch) scans(ctx context.Context, p nas.PullPoint) ([]*scan, error) {
 		at, err := sub.Cursor.Offsets.Against(bounds[sub.Log])
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "topic has fewer partitions than were read", "topic", sub.Topic, "subscription", sub.ID)
-			return nil, unable(fault.Internal, nas.CodePartitionsLost, "a topic has lost partitions", err)
+			return nil, partitionsLost(err)
 		}
 		for _, part := range at.Beyond {
 			c.Logger.ErrorContext(ctx, "subscription is beyond the end of its topic", "topic", sub.Topic, "subscription", sub.ID, "partition", part)

@@ -254,6 +254,21 @@ func TestT37Partitions(t *testing.T) {
 		assert.Zero(t, sub.Cursor.Seq, "nothing moves")
 	})
 
+	t.Run("T37 a resend of what was in a partition that is not there is not told to be gone", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, nil)
+		r.grow(t, 5)
+		r.publish(t, cardTopic, 4, "1")
+		first := r.fetched(t, "m", p)
+		require.Len(t, first.Messages, 1)
+		r.log.parts = 3 // as a server of the log tells that has not heard of the growth
+		_, err := r.fetch("m", p, 1)
+		assert.Equal(t, "UnableToGetMessagesFault partitions_lost", faultOf(err))
+		r.log.parts = 0
+		assert.Equal(t, first.Messages, r.fetched(t, "m", p).Messages)
+	})
+
 	t.Run("T37 retention passed the position", func(t *testing.T) {
 		r := newReader(t)
 		p := r.pullPoint(t)

@@ -400,6 +400,7 @@ type watchedLog struct {
 	wait          bool                   // batches come when the reader's time is over
 	options       messagelog.ReadOptions // of the latest read
 	marker        bool                   // every partition ends in a marker of a transaction
+	parts         int                    // of topics that it knows of at most; 0 = all
 	down          error
 	gone          int // so many reads find that retention took what they begin at
 	stalled       []messagelog.Topic
@@ -415,16 +416,20 @@ func (l *watchedLog) locked(f func()) {
 func (l *watchedLog) Bounds(ctx context.Context, topics []messagelog.Topic) (map[messagelog.Topic][]messagelog.Bounds, error) {
 	var marker bool
 	var down error
-	l.locked(func() { l.bounds++; marker, down = l.marker, l.down })
+	var parts int
+	l.locked(func() { l.bounds++; marker, down, parts = l.marker, l.down, l.parts })
 	if down != nil {
 		return nil, down
 	}
 	all, err := l.MessageLog.Bounds(ctx, topics)
-	for _, bounds := range all {
+	for t, bounds := range all {
 		for i := range bounds {
 			if marker {
 				bounds[i].End++
 			}
+		}
+		if parts > 0 {
+			all[t] = bounds[:min(parts, len(bounds))]
 		}
 	}
 	return all, err

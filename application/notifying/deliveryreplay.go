@@ -84,7 +84,10 @@ func spans(all nas.Ranges) func(yield func(nas.Ranges) bool) {
 // again reads what was delivered of a span.
 func (c fetch) again(ctx context.Context, s *scan, span nas.Ranges, bounds []messagelog.Bounds) error {
 	part, from, to := span[0].Partition, span[0].From, span[len(span)-1].To+1
-	if part >= len(bounds) || from < bounds[part].First || to > bounds[part].End {
+	switch {
+	case part >= len(bounds): // nothing tells that its records are gone: another server of the log may know them
+		return partitionsLost(nas.ErrPartitionsLost)
+	case from < bounds[part].First || to > bounds[part].End:
 		return expired(nil)
 	}
 	opt := messagelog.ReadOptions{Timeout: c.Poll, MaxRecords: int(min(to-from, 1000))}
