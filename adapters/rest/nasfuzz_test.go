@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -131,10 +132,10 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			return
 		}
-		whole, err := xmltree.Parse(content, xmltree.DefaultLimits(len(content)))
+		whole, err := xmltree.Parse(content, contentLimits(len(content)))
 		require.NoError(t, err)
 		defer whole.Release()
-		limits := xmltree.DefaultLimits(len(payload))
+		limits := contentLimits(len(payload))
 		limits.Namespaces = limits.InScope // all of them are declared at one place now
 		alone, err := xmltree.Parse([]byte(payload), limits)
 		require.NoError(t, err)
@@ -166,6 +167,12 @@ func TestPayload(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
+	t.Run("as many elements as a larger message may have", func(t *testing.T) {
+		many := `<a xmlns="">` + strings.Repeat("<b/>", 30_000) + `</a>`
+		got, err := payloadOf([]byte(start + many + "</advis:NotifyContent>"))
+		require.NoError(t, err)
+		assert.Equal(t, many, got)
+	})
 }
 
 // A topic whose state is not known would be shown as another.

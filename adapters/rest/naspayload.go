@@ -14,7 +14,7 @@ var errContent = errors.New("the content is not one element")
 // payloadOf returns the one child of content, an advis:NotifyContent, as it was written; the namespaces in scope whose prefixes it may use are
 // declared in its start tag, so that it stands alone.
 func payloadOf(content []byte) (string, error) {
-	tree, err := xmltree.Parse(content, xmltree.DefaultLimits(len(content)))
+	tree, err := xmltree.Parse(content, contentLimits(len(content)))
 	if err != nil {
 		return "", err
 	}
@@ -44,6 +44,14 @@ func payloadOf(content []byte) (string, error) {
 		nearer = append(nearer, slot)
 	}
 	return string(append(bytes.TrimSuffix(w.Bytes(), []byte{'>'}), content[rest:end]...)), nil
+}
+
+// contentLimits let pass what was taken inside a larger message, which may have more elements in the same octets: refused here, it would be in the
+// way of all that comes after it.
+func contentLimits(octets int) xmltree.Limits {
+	l := xmltree.DefaultLimits(octets)
+	l.Nodes = octets
+	return l
 }
 
 // mayUse tells whether an element may use a prefix that it does not declare: in a name, in a text, also one with references or in parts, or in a
