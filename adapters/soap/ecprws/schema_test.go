@@ -37,7 +37,7 @@ func (s *service) get(t testing.TB, query string) *httptest.ResponseRecorder {
 }
 
 var (
-	schemaLocation = regexp.MustCompile(`schemaLocation="\?xsd=([^"]+)"`)
+	schemaLocation = regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([^"]+)"`)
 	soapAddress    = regexp.MustCompile(`<soap:address location="([^"]*)"/>`)
 )
 

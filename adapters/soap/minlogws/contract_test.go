@@ -22,7 +22,7 @@ func (s *service) get(t *testing.T, path string) *httptest.ResponseRecorder {
 }
 
 var (
-	schemaLocation = regexp.MustCompile(`schemaLocation="\?xsd=([^"]+)"`)
+	schemaLocation = regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([^"]+)"`)
 	soapAddress    = regexp.MustCompile(`<soap:address location="([^"]*)"/>`)
 )
 

@@ -36,7 +36,7 @@ func (s *service) get(t testing.TB, path, query string) *httptest.ResponseRecord
 }
 
 var (
-	schemaLocation = regexp.MustCompile(`schemaLocation="\?xsd=([^"]+)"`)
+	schemaLocation = regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([^"]+)"`)
 	soapAddress    = regexp.MustCompile(`<soap:address location="([^"]*)"/>`)
 )
 

@@ -142,7 +142,7 @@ func TestContract(t *testing.T) {
 	} {
 		assert.Contains(t, wsdl, holds)
 	}
-	imports := regexp.MustCompile(`schemaLocation="\?xsd=([^"]+)"`).FindAllStringSubmatch(wsdl, -1)
+	imports := regexp.MustCompile(`schemaLocation="[^"]*\?xsd=([^"]+)"`).FindAllStringSubmatch(wsdl, -1)
 	require.Len(t, imports, 4)
 	for _, i := range imports {
 		w := get("?xsd=" + i[1])
