@@ -91,6 +91,7 @@ func TestNASFailures(t *testing.T) {
 				o.Kafka = nsptest.Kafka(t)
 			}
 			s := nsptest.Start(t, o)
+			defer watched(t, s)()
 			n := subscribing(s, nasCVR)
 			topic := newTopic(t, s, 2, nasAllowed)
 			pullPoint := n.ready(t, topic, "")
@@ -114,6 +115,22 @@ func TestNASFailures(t *testing.T) {
 				faults(t, n.call(t, local(pullPoint), getMessages("")), "UnableToGetMessagesFault", "unavailable")
 				f.advance.Store(false)
 				assert.Equal(t, []int{m.version}, n.fetch(t, pullPoint, ""))
+			})
+
+			t.Run("T38 nothing is kept of an empty answer", func(t *testing.T) {
+				pullPoint := n.pullPoint(t)
+				sub := n.subscribe(t, pullPoint, topic, ofIDs(nasFirst))
+				id := nas.SubscriptionID(sub[strings.LastIndexByte(sub, '/')+1:])
+				m := change(topic, nasFirst)
+				published(t, s, m, change(topic, nasSecond))
+				require.Equal(t, []int{m.version}, n.fetch(t, pullPoint, ""))
+				published(t, s, change(topic, nasSecond))
+				for range 5 {
+					require.Empty(t, n.fetch(t, pullPoint, ""))
+				}
+				kept, err := f.points.Subscription(t.Context(), id, s.Clock.Now())
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, kept.Cursor.Seq)
 			})
 
 			t.Run("T35 one subscription far behind", func(t *testing.T) {

@@ -376,6 +376,20 @@ func TestNASFetch(t *testing.T) {
 			}
 		})
 
+		t.Run("T37 retention passed the position", func(t *testing.T) {
+			one := newTopic(t, s, 1, nasAllowed)
+			pullPoint := n.ready(t, one, "")
+			gone, kept := change(one, nasFirst), change(one, nasFirst)
+			published(t, s, gone)
+			log := messagelog.Topic(internal(t, s, one))
+			bounds, err := s.MessageLog.Bounds(t.Context(), []messagelog.Topic{log})
+			require.NoError(t, err)
+			require.NoError(t, s.Topics.Trim(t.Context(), log, 0, bounds[log][0].End))
+			published(t, s, kept)
+			assert.Equal(t, []int{kept.version}, n.fetch(t, pullPoint, ""))
+			assert.Contains(t, s.Logs(), `{\"action\":\"retentionGap\"`)
+		})
+
 		t.Run("T38 nothing new", func(t *testing.T) {
 			pullPoint := n.ready(t, topic, "")
 			send(t, 3)
