@@ -22,7 +22,6 @@ func TestPostgresDeleteTopicWaits(t *testing.T) {
 	ctx, dsn, done := t.Context(), postgresDSN(t), make(chan error, 1)
 	one, two := openedPostgres(t, dsn), openedPostgres(t, dsn)
 	require.NoError(t, one.Topics().CreateTopic(ctx, topic, messagelog.Spec{Partitions: 1}))
-	require.NoError(t, one.MessageLog().Append(ctx, records(2)))
 	require.NoError(t, one.Units().Run(ctx, func(inside context.Context) error {
 		require.NoError(t, one.MessageLog().Append(inside, records(3)))
 		go func() { done <- two.Topics().DeleteTopic(ctx, topic) }()
