@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/opennsp/nsp/adapters/soap/nasws"
+	"github.com/opennsp/nsp/adapters/xml/c14n"
+	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/application/notifying"
 	"github.com/opennsp/nsp/domain/nas"
 )
@@ -174,7 +177,7 @@ func (c nasFetch) Run(s streams) error {
 			if m.System {
 				about += ", for everybody"
 			}
-			fmt.Fprintf(s.out, "%s about %s\n  %s\n", m.Topic, about, m.Payload)
+			fmt.Fprintf(s.out, "%s about %s\n  %s\n", m.Topic, about, shown(m.Payload))
 		}
 		if len(got.Messages) == 0 {
 			fmt.Fprintln(s.out, "There is nothing to fetch.")
@@ -184,6 +187,20 @@ func (c nasFetch) Run(s streams) error {
 		}
 		return nil
 	})
+}
+
+// shown is an element with the namespaces alone that it uses in names.
+func shown(payload []byte) []byte {
+	tree, err := xmltree.Parse(payload, xmltree.DefaultLimits(len(payload)))
+	if err != nil {
+		return payload
+	}
+	defer tree.Release()
+	var b bytes.Buffer
+	if err := c14n.Write(&b, tree, tree.Root(), c14n.Options{Method: c14n.Exclusive}); err != nil {
+		return payload
+	}
+	return b.Bytes()
 }
 
 type nasUnsubscribe struct {

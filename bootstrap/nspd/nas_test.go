@@ -149,7 +149,7 @@ func TestNASOfServer(t *testing.T) {
 	run(step{args: call("publish", topic, "--id", "1101116171"), want: "1 notification is published"})
 	run(step{args: call("publish", topic, "--id", "", "--system", "--content", `<e:Changed xmlns:e="urn:other"/>`), want: "1 notification is published"})
 	run(step{args: []string{"nas", "pullpoints"}, want: "99999901"})
-	for _, want := range []string{"about 2512489996\n  <Changed", "about 1101116171\n  <Changed", "about -, for everybody\n  <e:Changed"} {
+	for _, want := range []string{"about 2512489996\n  <Changed xmlns=\"urn:example\"></Changed>\n", "about 1101116171\n  <Changed", "about -, for everybody\n  <e:Changed"} {
 		run(step{args: call("fetch", point, "--max", "1"), want: want})
 	}
 	run(step{args: call("fetch", point), want: "There is nothing to fetch."})
