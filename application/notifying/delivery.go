@@ -164,7 +164,21 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 	}
 	c.measure(ctx, scans)
 	c.report(ctx, p, out)
+	if !out.Replay && len(out.Messages) > 0 {
+		c.Trail.Note(ctx, audit.NAS, audit.GetMessages, audit.OffsetsFrom.Is(positions(scans, func(s *scan) nas.Offsets { return s.at.Offsets })),
+			audit.OffsetsTo.Is(positions(scans, (*scan).offsets)))
+	}
 	return out, nil
+}
+
+// positions are those of the subscriptions, in the order in which the audit log names them: what was given lies between two of them. The line of
+// the first answer tells it of one that is given again: they have the message id.
+func positions(scans []*scan, of func(*scan) nas.Offsets) string {
+	all := make([]string, len(scans))
+	for i, s := range scans {
+		all[i] = of(s).String()
+	}
+	return strings.Join(all, " ")
 }
 
 // seenEvery is how old what is kept of the last visit may be.
@@ -378,6 +392,9 @@ func (c fetch) read(ctx context.Context, scans []*scan) error {
 		if err := take(s, r); err != nil {
 			return err
 		}
+		if len(behind) > 1 {
+			s.close() // what is fetched already of every subscription may be more than fits into memory
+		}
 	}
 	for _, s := range behind {
 		if messages == 0 || bytes <= 0 || !c.Now().Before(c.deadline) {
@@ -386,6 +403,7 @@ func (c fetch) read(ctx context.Context, scans []*scan) error {
 		if err := take(s, room{messages: messages, bytes: bytes, most: bytes, until: c.deadline}); err != nil {
 			return err
 		}
+		s.close()
 	}
 	return nil
 }

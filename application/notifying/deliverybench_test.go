@@ -3,6 +3,7 @@ package notifying_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/nas"
+	"github.com/opennsp/nsp/ports"
 )
 
 // BenchmarkCatchUp fetches all that a subscription of one person in a thousand has to read, and compares that with reading the log alone.
@@ -95,4 +97,59 @@ func TestWhatDoesNotMatchCostsNoMemory(t *testing.T) {
 	}
 	few, many := fetches(10), fetches(20_000)
 	require.Less(t, many-few, 50.0, "got %v allocations for 20,000 messages, %v for 10", many, few)
+}
+
+// openReads is a log that counts the reads that are open at once.
+type openReads struct {
+	ports.MessageLog
+	mu         sync.Mutex
+	open, most int
+}
+
+func (l *openReads) Read(ctx context.Context, t messagelog.Topic, part int, from, to int64, opt messagelog.ReadOptions,
+) iter.Seq2[messagelog.Batch, error] {
+	return func(yield func(messagelog.Batch, error) bool) {
+		l.count(1)
+		defer l.count(-1)
+		for batch, err := range l.MessageLog.Read(ctx, t, part, from, to, opt) {
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
+}
+
+func (l *openReads) count(by int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open += by
+	l.most = max(l.most, l.open)
+}
+
+// Every read holds megabytes: those of many subscriptions are not open at the same time.
+func TestReadsOfOneSubscriptionAtATime(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	const subscriptions, partitions = 10, 3
+	for range subscriptions {
+		r.subscribed(t, p, nil)
+	}
+	var sent []string
+	for part := range uint64(partitions) {
+		sent = append(sent, r.publish(t, cardTopic, part, make([]string, 20)...)...)
+	}
+	log := &openReads{MessageLog: r.log.MessageLog}
+	r.log.MessageLog, r.log.batch = log, 7
+	counts := map[string]int{}
+	for range 3 {
+		for _, content := range contentsOf(r.fetched(t, "", p)) {
+			counts[content]++
+		}
+	}
+	require.Len(t, counts, len(sent))
+	for _, content := range sent {
+		require.Equal(t, subscriptions, counts[content])
+	}
+	require.LessOrEqual(t, log.most, partitions)
+	require.Zero(t, log.open)
 }

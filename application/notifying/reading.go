@@ -251,12 +251,13 @@ func (src *source) step(ctx context.Context) bool {
 	return true
 }
 
-// close ends the reading.
+// close ends the reading, and gives back what was fetched and not examined. Taking more begins it anew.
 func (s *scan) close() {
 	for _, src := range s.sources {
 		if src.stop != nil {
 			src.stop()
 		}
+		src.pull, src.stop, src.rest = nil, nil, nil
 	}
 }
 
