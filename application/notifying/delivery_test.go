@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,6 +207,23 @@ func TestT36TwoSubscriptionsMatch(t *testing.T) {
 	out := r.fetched(t, "m", p)
 	assert.Equal(t, []string{sent[0], sent[0]}, contentsOf(out))
 	assert.Equal(t, []nas.SubscriptionID{first, second}, []nas.SubscriptionID{out.Messages[0].Subscription, out.Messages[1].Subscription})
+}
+
+// TestAuditNamesWhatWasGiven: by the positions of the subscriptions before and after, not by whom it is about.
+func TestAuditNamesWhatWasGiven(t *testing.T) {
+	r := newReader(t)
+	p := r.pullPoint(t)
+	r.publish(t, cardTopic, 0, "1")
+	r.subscribed(t, p, nil)
+	r.subscribed(t, p, onTopic(otherTopic))
+	r.publish(t, cardTopic, 0, "1", "1")
+	r.publish(t, cardTopic, 2, "1")
+	r.fetched(t, "m", p)
+	assert.True(t, strings.HasSuffix(r.notes(), " message-count=3 replay=false offsets-from=1,0,0 0,0,0 offsets-to=3,0,1 0,0,0"), r.notes())
+	for _, id := range []string{"m", "n"} { // given again, and nothing
+		r.fetched(t, id, p)
+		assert.NotContains(t, r.notes(), "offsets")
+	}
 }
 
 func TestOrderOfAnAnswer(t *testing.T) {

@@ -203,8 +203,8 @@ var (
 	IDCount        = Key{"id-count", NPI}
 	MessageCount   = Key{"message-count", NPI}
 	Replay         = Key{"replay", NPI}
-	DGWS           = Key{"dgws", NPI} // present or absent
-	OffsetsFrom    = Key{"offsets-from", NPI}
+	DGWS           = Key{"dgws", NPI}         // present or absent
+	OffsetsFrom    = Key{"offsets-from", NPI} // 146,72,72; several subscriptions: with blanks
 	OffsetsTo      = Key{"offsets-to", NPI}
 )
 
