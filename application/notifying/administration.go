@@ -499,9 +499,9 @@ func who(caller identity.Caller) string {
 }
 
 func identifiers(access []nas.Access) audit.Information {
-	all := audit.AccessID.Is("")
-	for _, a := range access {
-		all.List = append(all.List, a.Identifier)
+	all := make([]string, len(access))
+	for i, a := range access {
+		all[i] = a.Identifier
 	}
-	return all
+	return several(audit.AccessID, all)
 }

@@ -67,7 +67,7 @@ func (b *Broker) Notify(ctx context.Context, caller identity.Caller, ms []Messag
 	if err != nil {
 		return err
 	}
-	b.Trail.Note(ctx, audit.NAS, audit.Notify, audit.TopicName.Is(strings.Join(published.names(), " ")))
+	b.Trail.Note(ctx, audit.NAS, audit.Notify, several(audit.TopicName, published.names()))
 	if err := b.Log.Append(ctx, recs); err != nil {
 		return b.Failed(len(ms), fmt.Errorf("append notifications: %w: %w", errLog, err))
 	}

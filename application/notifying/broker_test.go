@@ -44,7 +44,7 @@ func TestNotify(t *testing.T) {
 		assert.Equal(t, []string{`{"action":"notify","info":{"quota":2,"topic":"` + cardChanged + `"}}`}, h.told())
 		assert.Equal(t, map[string]int{cardChanged: 2}, h.notified)
 		lines := h.audited()
-		assert.Equal(t, "Notify message-count=2 dgws=present topic="+cardChanged, lines[len(lines)-1])
+		assert.Equal(t, "Notify message-count=2 dgws=present topic.0="+cardChanged, lines[len(lines)-1])
 		h.nobodyNamed(t)
 	})
 
@@ -71,7 +71,7 @@ func TestNotify(t *testing.T) {
 			`{"action":"notify","info":{"quota":1,"topic":"` + cardChanged + `"}}`,
 		}, h.told())
 		lines := h.audited()
-		assert.Equal(t, "Notify message-count=3 dgws=absent topic="+moved+" "+cardChanged, lines[len(lines)-1])
+		assert.Equal(t, "Notify message-count=3 dgws=absent topic.0="+moved+" topic.1="+cardChanged, lines[len(lines)-1])
 	})
 
 	t.Run("notifications about one person keep their order, those about nobody go round the partitions", func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/opennsp/nsp/application/admitting"
@@ -164,21 +163,14 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 	}
 	c.measure(ctx, scans)
 	c.report(ctx, p, out)
-	if !out.Replay && len(out.Messages) > 0 {
-		c.Trail.Note(ctx, audit.NAS, audit.GetMessages, audit.OffsetsFrom.Is(positions(scans, func(s *scan) nas.Offsets { return s.at.Offsets })),
-			audit.OffsetsTo.Is(positions(scans, (*scan).offsets)))
+	if !out.Replay && len(out.Messages) > 0 { // of one that is given again the line of the first tells: they have the message id
+		from, to := make([]string, len(scans)), make([]string, len(scans))
+		for i, s := range scans {
+			from[i], to[i] = s.at.Offsets.String(), s.offsets().String()
+		}
+		c.Trail.Note(ctx, audit.NAS, audit.GetMessages, several(audit.OffsetsFrom, from), several(audit.OffsetsTo, to))
 	}
 	return out, nil
-}
-
-// positions are those of the subscriptions, in the order in which the audit log names them: what was given lies between two of them. The line of
-// the first answer tells it of one that is given again: they have the message id.
-func positions(scans []*scan, of func(*scan) nas.Offsets) string {
-	all := make([]string, len(scans))
-	for i, s := range scans {
-		all[i] = of(s).String()
-	}
-	return strings.Join(all, " ")
 }
 
 // seenEvery is how old what is kept of the last visit may be.
@@ -205,8 +197,8 @@ func (c fetch) report(ctx context.Context, p nas.PullPoint, out Fetched) {
 		ids[i], names[i], topics[i] = s.ID, string(s.ID), string(s.Topic)
 	}
 	slices.Sort(topics)
-	c.Trail.Note(ctx, audit.NAS, audit.GetMessages, audit.SubscriptionID.Is(strings.Join(names, ",")),
-		audit.TopicName.Is(strings.Join(slices.Compact(topics), " ")), audit.MessageCount.Is(strconv.Itoa(len(out.Messages))),
+	c.Trail.Note(ctx, audit.NAS, audit.GetMessages, several(audit.SubscriptionID, names),
+		several(audit.TopicName, slices.Compact(topics)), audit.MessageCount.Is(strconv.Itoa(len(out.Messages))),
 		audit.Replay.Is(strconv.FormatBool(out.Replay)))
 	c.tell(ctx, func() string { return nas.StatisticGetMessages(p.ID, ids, c.quota, out.Replay) })
 	if c.Delivered == nil || out.Replay {
@@ -341,7 +333,7 @@ func (c fetch) prepare(ctx context.Context, scans []*scan) error {
 				sets[name] = set
 			}
 		}
-		selects := sieve{head: nas.NewMatcher(s.sub.Filter, set)}
+		selects := sieve{topic: s.sub.Topic, head: nas.NewMatcher(s.sub.Filter, set)}
 		if x := s.sub.Filter.XPath; x != nil {
 			var err error
 			if selects.content, err = c.Filters.Compile(*x); err != nil {

@@ -5,6 +5,7 @@ package notifying
 import (
 	"time"
 
+	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/nas"
 )
 
@@ -48,4 +49,11 @@ type Fetched struct {
 	Messages []Delivery
 	More     bool // some position is below its end
 	Replay   bool // the answer of an earlier call was given again
+}
+
+// several is a list of the audit log: none of it is cut off, as a long value would be.
+func several(key audit.Key, values []string) audit.Information {
+	info := key.Is("")
+	info.List = values
+	return info
 }

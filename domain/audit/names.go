@@ -194,8 +194,8 @@ var (
 	OwnerCVR       = Key{"owner-cvr", NPI}
 	OwnerSystem    = Key{"owner-system", NPI}
 	PullPointID    = Key{"pull-point-id", NPI}
-	SubscriptionID = Key{"subscription-id", NPI} // several: with commas
-	TopicName      = Key{"topic", NPI}           // several: with blanks
+	SubscriptionID = Key{"subscription-id", NPI}
+	TopicName      = Key{"topic", NPI}
 	InternalTopic  = Key{"internal-topic", NPI}
 	Partitions     = Key{"partitions", NPI}
 	AccessID       = Key{"access-identifier", NPI}
@@ -204,7 +204,7 @@ var (
 	MessageCount   = Key{"message-count", NPI}
 	Replay         = Key{"replay", NPI}
 	DGWS           = Key{"dgws", NPI}         // present or absent
-	OffsetsFrom    = Key{"offsets-from", NPI} // 146,72,72; several subscriptions: with blanks
+	OffsetsFrom    = Key{"offsets-from", NPI} // as 146,72,72; of each subscription-id
 	OffsetsTo      = Key{"offsets-to", NPI}
 )
 
