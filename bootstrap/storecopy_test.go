@@ -15,6 +15,7 @@ import (
 	"github.com/opennsp/nsp/adapters/db/sqlstore"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/tests/kafkatest"
 	"github.com/opennsp/nsp/tests/postgrestest"
@@ -36,6 +37,16 @@ func recordsOf(t *testing.T, log ports.MessageLog, topic messagelog.Topic) (byKe
 		}
 	}
 	return byKey, n
+}
+
+// notificationTopic makes a topic of two partitions that notifications are published on, and returns its name in the message log.
+func notificationTopic(t *testing.T, db *sqlstore.DB) messagelog.Topic {
+	t.Helper()
+	made := nas.Topic{Name: "urn:test:Copied", Log: messagelog.Topic("nas-copy-" + uuid.NewString()), State: nas.Ready, Active: true,
+		Spec: messagelog.Spec{Partitions: 2}, CreatedAt: time.Now()}
+	require.NoError(t, db.NASTopics().UpdateTopic(t.Context(), made.Name, func(nas.Topic) (nas.Topic, error) { return made, nil }))
+	require.NoError(t, db.Topics().CreateTopic(t.Context(), made.Log, made.Spec))
+	return made.Log
 }
 
 // TestCopyToKafka goes over from one file to PostgreSQL and Kafka, and back.
@@ -71,6 +82,8 @@ func TestCopyToKafka(t *testing.T) {
 		})
 	}
 	require.NoError(t, db.MessageLog().Append(t.Context(), all))
+	told := notificationTopic(t, db)
+	require.NoError(t, db.MessageLog().Append(t.Context(), []messagelog.Record{{Topic: told, Value: []byte("a notification")}}))
 	_, err = db.LogStore().Store(t.Context(), minlog.Partition{Topic: topic}, 0, consumed, minlog.Batch{
 		Tallies: []minlog.Tally{{ReceivedAt: time.Now(), Registrar: minlog.Registrar{CVR: "99999901"}, Rejected: map[string]int{"FMK": 3}}},
 	})
@@ -86,7 +99,10 @@ func TestCopyToKafka(t *testing.T) {
 	defer cluster.Close()
 	made, err := CopyStore(t.Context(), lone, shared, ignore)
 	require.NoError(t, err)
-	assert.Equal(t, map[messagelog.Topic]int64{topic: records - consumed}, made.Moved)
+	assert.Equal(t, map[messagelog.Topic]int64{topic: records - consumed}, made.Moved, "notifications stay behind")
+	there, err := cluster.Topics().Topics(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, there[told], "partitions of the topic of notifications")
 	var got map[string][]string
 	require.Eventually(t, func() bool { // Kafka shows what was committed a little later
 		var n int
@@ -131,6 +147,22 @@ func TestCopyToKafka(t *testing.T) {
 		_, err = CopyStore(t.Context(), from, other, ignore)
 		require.ErrorIs(t, err, sqlstore.ErrNotEmpty)
 		assert.ErrorContains(t, err, "delete the topic")
+	})
+	t.Run("positions among notifications are refused", func(t *testing.T) {
+		from, other := lone, shared
+		from.Store.DSN, other.Store.DSN = filepath.Join(t.TempDir(), "store.db"), postgrestest.Database(t, "", nil)
+		db, err := sqlstore.Open(t.Context(), sqlstore.Options{Path: from.Store.DSN})
+		require.NoError(t, err)
+		notificationTopic(t, db)
+		now, p := time.Now(), nas.PullPoint{ID: "0d6f2c1e-7a38-4b1e-9a53-2f1f5f1c9e10", Owner: nas.Owner{CVR: "33257872", System: "EPJ"}}
+		p.CreatedAt = now
+		require.NoError(t, db.PullPoints().CreatePullPoint(t.Context(), p, 1))
+		sub := nas.Subscription{ID: "5b0c8d4a-1f63-4c7e-8d0e-6f2b7a9c3d21", PullPoint: p.ID, Owner: p.Owner, Topic: "urn:test:Copied", CreatedAt: now}
+		first := nas.Cursor{Subscription: sub.ID, PullPoint: p.ID, Offsets: nas.Offsets{0, 0}, CreatedAt: now}
+		require.NoError(t, db.PullPoints().Subscribe(t.Context(), sub, first, 1))
+		require.NoError(t, db.Close())
+		_, err = CopyStore(t.Context(), from, other, ignore)
+		require.ErrorIs(t, err, ErrFollowed)
 	})
 	t.Run("a topic with records is refused", func(t *testing.T) {
 		other := shared
