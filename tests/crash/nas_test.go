@@ -43,7 +43,7 @@ func TestNASEmbedded(t *testing.T) {
 
 	t.Run("T43 killed after the commit", func(t *testing.T) { unheard(t, newNotices(t, []*member{m}, card, 2), m) })
 	t.Run("T43 killed again and again", func(t *testing.T) { killedAgainAndAgain(t, true, card, m) })
-	t.Run("T16 many at once", func(t *testing.T) { manyAtOnce(t, newNotices(t, []*member{m}, card, 3), m, nil) })
+	t.Run("T16 many at once", func(t *testing.T) { manyAtOnce(t, newNotices(t, []*member{m}, card, 3), m) })
 }
 
 // TestNASCluster has two processes on PostgreSQL and Kafka.
@@ -63,7 +63,12 @@ func TestNASCluster(t *testing.T) {
 	t.Run("T15 an open transaction", func(t *testing.T) { openTransaction(t, newNotices(t, servers, card, 1), c.broker.Addr) })
 	t.Run("T33 20 at two processes", func(t *testing.T) { fetchedByMany(t, newNotices(t, servers, card, 1)) })
 	t.Run("T16 many at once", func(t *testing.T) {
-		manyAtOnce(t, newNotices(t, servers, card, 3), servers[1], aborting(t, c.broker.Addr))
+		n := newNotices(t, servers, card, 3)
+		var others []raw
+		for range 4 {
+			others = append(others, newRaw(t, n, c.broker.Addr))
+		}
+		manyAtOnce(t, n, servers[1], others...)
 	})
 	t.Run("T30 the answer from another process and after a kill", func(t *testing.T) { unheard(t, newNotices(t, servers, card, 2), servers...) })
 	t.Run("T43 killed again and again", func(t *testing.T) { killedAgainAndAgain(t, false, card, servers...) })
@@ -182,18 +187,25 @@ func fetchedByMany(t *testing.T, n *notices) {
 }
 
 // manyAtOnce publishes at all processes and kills one in the middle, while others begin transactions and abort them.
-func manyAtOnce(t *testing.T, n *notices, dies *member, aborts func(n *notices, wait *sync.WaitGroup)) {
+func manyAtOnce(t *testing.T, n *notices, dies *member, others ...raw) {
 	t.Helper()
 	const calls = 200
 	for attempts := 0; n.counts[doubtful] == 0 && attempts < 5; attempts++ { // all may have their answers before the process dies
 		var publishing sync.WaitGroup
+		enough := n.answered() + calls/4
 		for range calls {
 			publishing.Go(func() { _, _ = n.notify(t.Context(), 5, 1, false) })
 		}
-		if aborts != nil {
-			aborts(n, &publishing)
+		for _, p := range others {
+			publishing.Go(func() {
+				for range 10 {
+					if !assert.NoError(t, p.open("aborted")) || !assert.NoError(t, p.AbortTxn()) {
+						return
+					}
+				}
+			})
 		}
-		n.more(t, calls/4)
+		n.until(t, enough)
 		dies.Kill()
 		publishing.Wait()
 		require.NoError(t, dies.start(t.Context()))
@@ -237,23 +249,6 @@ func (p raw) open(id string) error {
 		}
 	}
 	return p.SendMessages(all)
-}
-
-// aborting begins and aborts transactions over all topics.
-func aborting(t *testing.T, broker string) func(*notices, *sync.WaitGroup) {
-	t.Helper()
-	return func(n *notices, wait *sync.WaitGroup) {
-		for range 4 {
-			p := newRaw(t, n, broker)
-			wait.Go(func() {
-				for range 10 {
-					if !assert.NoError(t, p.open("aborted")) || !assert.NoError(t, p.AbortTxn()) {
-						return
-					}
-				}
-			})
-		}
-	}
 }
 
 // openTransaction fetches while another's transaction is open: what lies behind it comes when it has ended.

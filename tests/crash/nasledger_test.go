@@ -257,11 +257,16 @@ func (n *notices) answered() int {
 	return n.answers
 }
 
-// more waits for answers.
+// more waits for as many further answers, of clients that go on.
 func (n *notices) more(t *testing.T, count int) {
 	t.Helper()
-	before := n.answered()
-	require.Eventually(t, func() bool { return n.answered() >= before+count }, time.Minute, time.Millisecond, "answers")
+	n.until(t, n.answered()+count)
+}
+
+// until waits for that many answers in all.
+func (n *notices) until(t *testing.T, count int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return n.answered() >= count }, time.Minute, time.Millisecond, "answers")
 }
 
 // drain fetches until the last notifications, which lie behind all others in every partition, have come to every pull point.
