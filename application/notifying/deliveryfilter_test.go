@@ -101,7 +101,7 @@ func TestLists(t *testing.T) {
 		_, err := r.DestroyIDList(t.Context(), r.caller, "l")
 		require.NoError(t, err)
 		r.publish(t, cardTopic, 0, "1")
-		rec := messagelog.Record{Topic: nas.InternalTopic(cardTopic), Value: nas.Record{Head: nas.Head{System: true}, Content: []byte("s")}.Encode()}
+		rec := messagelog.Record{Topic: nas.InternalTopic(cardTopic), Value: nas.Record{Head: nas.Head{Topic: cardTopic, System: true}, Content: []byte("s")}.Encode()}
 		require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{rec}))
 		assert.Equal(t, []string{"s"}, contentsOf(r.fetched(t, "m", p)))
 		r.list(t, "l", "1")
@@ -174,11 +174,16 @@ func TestExpressions(t *testing.T) {
 }
 
 func TestRecordsThatAreNone(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{{Topic: nas.InternalTopic(cardTopic), Value: []byte("x")}}))
-	sent := r.publish(t, cardTopic, 0, "1")
-	assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)), "one that cannot be read does not block the others")
-	assert.Contains(t, r.logText(), "records=1")
+	elsewhere := nas.Record{Head: nas.Head{Topic: otherTopic, System: true, Published: dayZero}, Content: []byte("<c/>")}
+	for name, value := range map[string][]byte{"one that cannot be read": []byte("x"), "one of another topic": elsewhere.Encode()} {
+		t.Run(name, func(t *testing.T) {
+			r := newReader(t)
+			p := r.pullPoint(t)
+			r.subscribed(t, p, nil)
+			require.NoError(t, r.db.MessageLog().Append(t.Context(), []messagelog.Record{{Topic: nas.InternalTopic(cardTopic), Value: value}}))
+			sent := r.publish(t, cardTopic, 0, "1")
+			assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)), "it is not delivered, and does not block the others")
+			assert.Contains(t, r.logText(), "records=1")
+		})
+	}
 }

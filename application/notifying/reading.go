@@ -57,16 +57,18 @@ type source struct {
 
 // sieve is what a subscription selects. It belongs to one goroutine.
 type sieve struct {
+	topic   nas.TopicName
 	head    nas.Matcher
 	content ports.ContentExpression // nil = any
 	failed  int                     // how often the expression could not be evaluated
-	broken  int                     // how many records could not be read
+	broken  int                     // how many records could not be read, or are another topic's
 }
 
 // examine returns the record if it is selected. One that is not costs no memory.
 func (s *sieve) examine(value []byte) (nas.Record, bool) {
 	h, err := nas.DecodeHead(value)
-	if err != nil {
+	// Who may read this topic may perhaps not read another that was kept under the same name in the log.
+	if err != nil || string(h.Topic) != string(s.topic) {
 		s.broken++
 		return nas.Record{}, false
 	}
