@@ -207,12 +207,12 @@ func (n subscriber) again(t *testing.T, pullPoint, messageID string) nsptest.Ans
 
 func (n subscriber) putList(t *testing.T, name string, ids ...string) nsptest.Answer {
 	t.Helper()
-	inner := ""
+	var inner strings.Builder // of many
 	for _, id := range ids {
-		inner += `<i:Id>` + id + `</i:Id>`
+		inner.WriteString(`<i:Id>` + id + `</i:Id>`)
 	}
 	return n.call(t, nasLists, `<i:CreateIDListRequest xmlns:i="http://www.nsi.dk/2012/12/nas/idlist"><i:Name>`+name+
-		`</i:Name><i:Description>Patients</i:Description><i:IDType>`+nasCPR+`</i:IDType>`+inner+`</i:CreateIDListRequest>`)
+		`</i:Name><i:Description>Patients</i:Description><i:IDType>`+nasCPR+`</i:IDType>`+inner.String()+`</i:CreateIDListRequest>`)
 }
 
 func (n subscriber) dropList(t *testing.T, name string) nsptest.Answer {
