@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -72,7 +73,7 @@ func TestNASCluster(t *testing.T) {
 	})
 	t.Run("T30 the answer from another process and after a kill", func(t *testing.T) { unheard(t, newNotices(t, servers, card, 2), servers...) })
 	t.Run("T43 killed again and again", func(t *testing.T) { killedAgainAndAgain(t, false, card, servers...) })
-	t.Run("OC-21 the message log is away", func(t *testing.T) { logAway(t, c, newNotices(t, servers, card, 2)) })
+	t.Run("OC-21 the message log is away", func(t *testing.T) { logAway(t, c, card, servers) })
 }
 
 // killedAgainAndAgain kills any of the processes in the middle of publishing and fetching. In the end every notification that was acknowledged has come once over
@@ -81,25 +82,16 @@ func killedAgainAndAgain(t *testing.T, once bool, card *process.Client, servers 
 	t.Helper()
 	n := newNotices(t, servers, card, 2)
 	earlier := replays(t, servers...)
-	fetchers := []*fetcher{n.fetcher(n.pulls[0]), n.fetcher(n.pulls[1]), n.fetcher(n.pulls[1])}
-	ctx, stop := context.WithCancel(t.Context())
+	fetchers, stop := n.busy(t)
 	defer stop()
-	var clients sync.WaitGroup
-	for i := range 4 {
-		clients.Go(func() { n.publish(ctx, i%2 == 0) })
-	}
-	for _, f := range fetchers {
-		clients.Go(func() { f.run(ctx, t) })
-	}
 	for range noticeKills {
 		n.more(t, rand.IntN(20))
 		m := servers[rand.IntN(len(servers))]
 		m.Kill()
-		require.NoError(t, m.start(ctx))
+		require.NoError(t, m.start(t.Context()))
 	}
 	n.more(t, 20)
 	stop()
-	clients.Wait()
 	n.drain(t, fetchers...)
 	n.verify(t, once)
 	repeated := 0
@@ -279,9 +271,10 @@ func openTransaction(t *testing.T, n *notices, broker string) {
 	n.verify(t, true)
 }
 
-// logAway publishes and fetches while Kafka is away: either is refused, and goes on where it was.
-func logAway(t *testing.T, c *cluster, n *notices) {
+// logAway publishes and fetches while Kafka is away: either is refused, and goes on where it was. Others do so all the time.
+func logAway(t *testing.T, c *cluster, card *process.Client, servers []*member) {
 	t.Helper()
+	n, others := newNotices(t, servers, card, 2), newNotices(t, servers, card, 2)
 	_, err := n.notify(t.Context(), 10, 1, false)
 	require.NoError(t, err)
 	f, other := n.fetcher(n.pulls[0]), n.fetcher(n.pulls[1])
@@ -293,10 +286,15 @@ func logAway(t *testing.T, c *cluster, n *notices) {
 	require.NoError(t, err)
 	defer db.Close()
 	cursors := func() (rows int) {
-		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM nas_consumer").Scan(&rows))
+		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM nas_consumer WHERE pull_point_id::text IN ($1, $2)",
+			path.Base(n.pulls[0].address), path.Base(n.pulls[1].address)).Scan(&rows))
 		return rows
 	}
 	before := cursors()
+	require.Equal(t, 3+2, before, "the first of each subscription, and those of the fetch")
+	fetchers, stop := others.busy(t)
+	defer stop()
+	others.more(t, 20)
 
 	c.broker.Kill()
 	var asking sync.WaitGroup
@@ -332,6 +330,10 @@ func logAway(t *testing.T, c *cluster, n *notices) {
 		_, err := n.notify(t.Context(), 5, 1, false)
 		return err == nil
 	}, time.Minute, 10*time.Millisecond, "notifications are taken again")
+	others.more(t, 20)
+	stop()
 	n.drain(t, f, other)
 	n.verify(t, true)
+	others.drain(t, fetchers...)
+	others.verify(t, false)
 }

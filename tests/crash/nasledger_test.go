@@ -250,6 +250,24 @@ func (f *fetcher) run(ctx context.Context, t *testing.T) {
 	}
 }
 
+// busy has clients publish and fetch until stop, which returns when they have ended and may be called again.
+func (n *notices) busy(t *testing.T) (fetchers []*fetcher, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for i := range 4 {
+		clients.Go(func() { n.publish(ctx, i%2 == 0) })
+	}
+	fetchers = []*fetcher{n.fetcher(n.pulls[0]), n.fetcher(n.pulls[1]), n.fetcher(n.pulls[1])}
+	for _, f := range fetchers {
+		clients.Go(func() { f.run(ctx, t) })
+	}
+	return fetchers, func() {
+		cancel()
+		clients.Wait()
+	}
+}
+
 // answered returns how many answers there were.
 func (n *notices) answered() int {
 	n.mu.Lock()
