@@ -138,13 +138,13 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 	case err != nil:
 		return Fetched{}, unreadable("read pull point", err)
 	}
-	given, err := c.given(ctx, p)
+	given, err := c.given(ctx)
 	if err != nil {
 		return Fetched{}, unreadable("read answer", err)
 	}
 	var out Fetched
 	var scans []*scan
-	if given != nil {
+	if len(given) > 0 {
 		out, err = c.replay(ctx, p, given)
 	} else {
 		out, scans, err = c.fresh(ctx, p)
@@ -176,17 +176,12 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 // seenEvery is how old what is kept of the last visit may be.
 const seenEvery = time.Hour
 
-// given returns the cursors with which the same call was answered before, nil if it was not. Subscriptions that never moved answered none.
-func (c fetch) given(ctx context.Context, p nas.PullPoint) ([]nas.Cursor, error) {
-	moved := func(s nas.Subscription) bool { return s.Cursor.Seq > 0 }
-	if c.caller.MessageID == "" || !slices.ContainsFunc(p.Subscriptions, moved) {
+// given returns the cursors with which the same call was answered before, none if it was not.
+func (c fetch) given(ctx context.Context) ([]nas.Cursor, error) {
+	if c.caller.MessageID == "" {
 		return nil, nil
 	}
-	rows, err := c.Store.Answer(ctx, c.id, c.caller.MessageID)
-	if len(rows) == 0 {
-		return nil, err
-	}
-	return rows, err
+	return c.Store.Answer(ctx, c.id, c.caller.MessageID)
 }
 
 // report tells audit log and statistics of an answer.

@@ -17,16 +17,16 @@ const near = 64
 // replay gives the answer of an earlier call again, from the offsets that were delivered (NAS-39): what the lists hold by now does not matter.
 func (c fetch) replay(ctx context.Context, p nas.PullPoint, rows []nas.Cursor) (Fetched, error) {
 	var scans []*scan // of the subscriptions that the call was answered for, by creation
-	for _, sub := range p.Subscriptions {
-		for _, row := range rows {
-			if row.Subscription == sub.ID {
-				scans = append(scans, &scan{index: len(scans), sub: sub, was: row})
-			}
-		}
-	}
 	var subs []nas.Subscription
-	for _, s := range scans {
-		subs = append(subs, s.sub)
+	for _, row := range rows {
+		sub, err := c.answered(ctx, p, row)
+		switch {
+		case errors.Is(err, nas.ErrUnknown):
+			continue // its owner has ended it meanwhile
+		case err != nil:
+			return Fetched{}, unreadable("read subscription", err)
+		}
+		scans, subs = append(scans, &scan{index: len(scans), sub: sub, was: row}), append(subs, sub)
 	}
 	if err := c.access(ctx, subs); err != nil {
 		return Fetched{}, err
@@ -54,11 +54,21 @@ func (c fetch) replay(ctx context.Context, p nas.PullPoint, rows []nas.Cursor) (
 			return Fetched{}, expired(nil)
 		}
 		at, err := s.sub.Cursor.Offsets.Against(bounds[s.sub.Log])
-		out.More = out.More || err == nil && at.Lag > 0
+		out.More = out.More || err == nil && at.Lag > 0 && s.sub.ActiveAt(c.Now())
 	}
 	all := answer(scans)
 	all.Replay, all.More = true, out.More
 	return all, nil
+}
+
+// answered is the subscription of a row, as it is or, if it has expired since, as it was: its end takes nothing back that was delivered before.
+func (c fetch) answered(ctx context.Context, p nas.PullPoint, row nas.Cursor) (nas.Subscription, error) {
+	for _, sub := range p.Subscriptions {
+		if sub.ID == row.Subscription {
+			return sub, nil
+		}
+	}
+	return c.Store.Subscription(ctx, row.Subscription, row.CreatedAt)
 }
 
 func expired(cause error) error {

@@ -63,6 +63,24 @@ func TestT30Resend(t *testing.T) {
 		})
 	}
 
+	t.Run("T30 after a subscription has expired", func(t *testing.T) {
+		r := newReader(t)
+		p := r.pullPoint(t)
+		r.subscribed(t, p, func(s *notifying.Subscribing) { s.Termination = "PT1H" })
+		r.subscribed(t, p, onTopic(otherTopic))
+		r.publish(t, cardTopic, 0, "1", "2")
+		r.publish(t, otherTopic, 0, "1")
+		first := r.fetched(t, "m", p)
+		require.Len(t, first.Messages, 3)
+		r.publish(t, cardTopic, 0, "3")
+		r.pass(time.Hour)
+		again := r.fetched(t, "m", p)
+		assert.True(t, again.Replay)
+		assert.Equal(t, first.Messages, again.Messages)
+		assert.False(t, again.More)
+		assert.Empty(t, r.fetched(t, "n", p).Messages)
+	})
+
 	t.Run("T30 a new MessageID goes on", func(t *testing.T) {
 		r := newReader(t)
 		p := r.pullPoint(t)

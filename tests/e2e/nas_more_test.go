@@ -203,7 +203,10 @@ func TestNASTime(t *testing.T) {
 			require.Equal(t, http.StatusOK, n.call(t, nasManager, subscription(pullPoint, topic, "", until("PT1H"))).Status)
 			m := change(topic, nasFirst)
 			published(t, s, m)
+			require.Equal(t, []int{m.version}, versions(t, n.again(t, pullPoint, "m-27")))
+			published(t, s, change(topic, nasFirst))
 			s.Clock.Advance(time.Hour)
+			assert.Equal(t, []int{m.version}, versions(t, n.again(t, pullPoint, "m-27")), "what was delivered stays so")
 			assert.Empty(t, n.fetch(t, pullPoint, ""))
 		})
 
