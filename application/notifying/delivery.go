@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/opennsp/nsp/application/admitting"
@@ -46,9 +47,13 @@ type Fetching struct {
 
 	queue queue
 	lists idLists
+	large atomic.Int64 // calls that read in large pieces
 }
 
 const textUnavailable = "the messages cannot be read, try again"
+
+// maxLarge is how many calls read in large pieces at a time, each of which holds megabytes of every partition: after an outage all are far behind.
+const maxLarge = 16
 
 // tries is how often a fetch is tried that others overtake.
 const tries = 3
@@ -350,11 +355,16 @@ func (c fetch) read(ctx context.Context, scans []*scan) error {
 	// A read waits no longer than the call may take. The context's clock is the real one.
 	reading, cancel := context.WithTimeout(ctx, max(0, c.deadline.Sub(c.Now()))+grace)
 	defer cancel()
+	large := slices.ContainsFunc(scans, func(s *scan) bool { return s.catchUp })
+	if large {
+		defer c.large.Add(-1)
+		large = c.large.Add(1) <= maxLarge
+	}
 	var behind []*scan
 	for _, s := range scans {
 		if s.at.Lag > 0 {
 			behind = append(behind, s)
-			c.open(reading, s)
+			c.open(reading, s, large)
 		}
 	}
 	messages, bytes, total := c.quota, c.MaxBytes, 0
@@ -407,11 +417,12 @@ func readError(err error) error {
 	return unreadable("read the log", err)
 }
 
-// open tells the sources of s how to read.
-func (c fetch) open(ctx context.Context, s *scan) {
+// open tells the sources of s how to read; large = it may be in large pieces.
+func (c fetch) open(ctx context.Context, s *scan, large bool) {
 	opt := messagelog.ReadOptions{Timeout: c.Poll}
 	if s.catchUp {
-		opt = messagelog.ReadOptions{Timeout: c.CatchUpPoll, CatchUp: true}
+		opt = messagelog.ReadOptions{Timeout: c.CatchUpPoll, CatchUp: large}
+		s.catchUp = large
 	}
 	if f := s.sub.Filter; len(f.IDs) == 0 && f.List == "" && f.XPath == nil {
 		opt.MaxRecords = c.quota // more are not taken

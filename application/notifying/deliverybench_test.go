@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/application/notifying"
 	"github.com/opennsp/nsp/domain/messagelog"
 	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/ports"
@@ -152,4 +154,32 @@ func TestReadsOfOneSubscriptionAtATime(t *testing.T) {
 	}
 	require.LessOrEqual(t, log.most, partitions)
 	require.Zero(t, log.open)
+}
+
+// After an outage everybody is far behind: only so many read in large pieces, and nobody waits for that or gets less.
+func TestLargeReadsAtOnce(t *testing.T) {
+	const calls, large = 20, 16
+	r := newReader(t)
+	r.DeltaMax = 2
+	var points []nas.PullPointID
+	for range calls + 1 {
+		points = append(points, r.pullPoint(t))
+		r.subscribed(t, points[len(points)-1], nil)
+	}
+	sent := r.publish(t, cardTopic, 0, make([]string, 5)...)
+	var arrived, all sync.WaitGroup
+	arrived.Add(calls)
+	r.log.step = func() { arrived.Done(); arrived.Wait() }
+	for i := range calls {
+		all.Go(func() {
+			out, err := r.fetch(fmt.Sprint("m", i), points[i], notifying.NoQuota)
+			assert.NoError(t, err)
+			assert.Equal(t, sent, contentsOf(out))
+		})
+	}
+	all.Wait()
+	require.Equal(t, large, r.log.catchUp)
+	r.log.step = nil
+	r.fetched(t, "m", points[calls])
+	require.Equal(t, large+1, r.log.catchUp, "those before have ended")
 }

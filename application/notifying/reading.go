@@ -22,7 +22,7 @@ type scan struct {
 	index   int // of the subscription, by creation
 	sub     nas.Subscription
 	at      nas.Position
-	catchUp bool // partitions are read in parallel
+	catchUp bool // partitions are read in parallel, and in large pieces
 	sources []*source
 	taken   []taken
 	was     nas.Cursor // of a replay: what the earlier call gave
