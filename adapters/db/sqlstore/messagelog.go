@@ -180,13 +180,26 @@ func topicsOf(recs []messagelog.Record) (topics []messagelog.Topic) {
 
 // partitions returns the rows of the topics that are there, in the order of their partitions.
 func (s session) partitions(ctx context.Context, topics []messagelog.Topic) (map[messagelog.Topic][]logPartition, error) {
-	var rows []logPartition
-	if err := s.orm.WithContext(ctx).Where("topic IN ?", topics).Order("topic, part").Find(&rows).Error; err != nil {
-		return nil, err
-	}
 	found := map[messagelog.Topic][]logPartition{}
-	for _, r := range rows {
-		found[r.Topic] = append(found[r.Topic], r)
+	if len(topics) == 0 {
+		return found, ctx.Err()
+	}
+	n := 1 // a power of two, so that there are few texts to be kept prepared; the last topic is named again
+	for n < len(topics) {
+		n *= 2
+	}
+	args := make([]any, n)
+	for i := range args {
+		args[i] = string(topics[min(i, len(topics)-1)])
+	}
+	err := s.query(ctx, func(rows *sql.Rows) error {
+		var p logPartition
+		err := rows.Scan(&p.Topic, &p.Part, &p.FirstOff, &p.NextOff)
+		found[p.Topic] = append(found[p.Topic], p)
+		return err
+	}, "SELECT topic, part, first_off, next_off FROM log_partition WHERE topic IN "+values(n, 1)+" ORDER BY topic, part", args...)
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }

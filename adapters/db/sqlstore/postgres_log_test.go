@@ -47,7 +47,7 @@ func TestPostgresMessageLogOfSeveralProcesses(t *testing.T) {
 		waiting, found := make(chan struct{}), make(chan int)
 		var once sync.Once
 		one.observe = func(statement string) {
-			if strings.Contains(statement, `FROM "log_partition"`) { // it found no record
+			if strings.Contains(statement, "FROM log_partition") { // it found no record
 				once.Do(func() { close(waiting) })
 			}
 		}
