@@ -16,9 +16,6 @@ import (
 	"github.com/opennsp/nsp/ports"
 )
 
-// maxExpression is how many characters the XPath of a filter may have (NAS-25).
-const maxExpression = 4096
-
 // notification is what this process does of the notification service.
 type notification struct {
 	topics  *notifying.Directory
@@ -48,7 +45,7 @@ func (s *server) openNAS(ctx context.Context) {
 			Notified: counts.Notified, MaxMessages: c.Notify.MaxMessages, MaxBytes: c.Notify.MaxMessageBytes,
 		}
 	}
-	filters := &xpath.Filter{MaxSteps: c.Filter.MaxSteps, MaxLength: maxExpression}
+	filters := &xpath.Filter{MaxSteps: c.Filter.MaxSteps, MaxLength: nas.MaxXPath}
 	if s.cfg.runsAny(RoleNASSubscriber, RoleNASBroker) {
 		n.subs = &notifying.Subscriptions{
 			Store: s.stores.pullPoints, Topics: topics, Log: s.stores.nasLog, Lists: s.stores.idLists, Filters: filters, Trail: admitting.Trail{},

@@ -181,8 +181,8 @@ func (o Offsets) Against(b []messagelog.Bounds) (Position, error) {
 		}
 		p.Deltas[i] = max(0, bounds.End-p.Offsets[i])
 		p.Lag = plus(p.Lag, p.Deltas[i])
+		p.MaxDelta = max(p.MaxDelta, p.Deltas[i])
 	}
-	p.MaxDelta = max(0, slices.Max(append([]int64{0}, p.Deltas...)))
 	return p, nil
 }
 

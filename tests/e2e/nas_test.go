@@ -421,9 +421,9 @@ func TestNAS(t *testing.T) {
 			require.Equal(t, http.StatusOK, s.Post(t, nasBroker, []byte(message)).Status)
 			a := n.call(t, local(pullPoint), getMessages(""))
 			assert.Equal(t, []string{"near:value æøå 𝄞 <\r<c> & "}, a.All(t, "b"))
-			got := string(a.Body)
+			_, got, _ := strings.Cut(string(a.Body), "NotifyContent")
 			for _, kept := range []string{`xmlns:far="urn:far"`, `xmlns:near="urn:near"`, `q="near:name"`, `<![CDATA[<c> & ]]>`} {
-				assert.Contains(t, got[strings.Index(got, "NotifyContent"):], kept)
+				assert.Contains(t, got, kept)
 			}
 		})
 	})
