@@ -27,28 +27,6 @@ func TestT12ClosedTopicIsFetched(t *testing.T) {
 	assert.Equal(t, sent, contentsOf(r.fetched(t, "m", p)))
 }
 
-func TestT15NothingOfAnOpenTransactionIsSeen(t *testing.T) {
-	r := newReader(t)
-	p := r.pullPoint(t)
-	r.subscribed(t, p, nil)
-	opened, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() {
-		ended <- r.db.Units().Run(context.Background(), func(ctx context.Context) error {
-			rec, _ := r.record(cardTopic, "1")
-			close(opened)
-			<-end
-			return r.db.MessageLog().Append(ctx, []messagelog.Record{rec})
-		}, func(context.Context) error { return nil })
-	}()
-	<-opened
-	out := r.fetched(t, "m", p)
-	assert.Empty(t, out.Messages)
-	assert.False(t, out.More)
-	close(end)
-	require.NoError(t, <-ended)
-	assert.Len(t, r.fetched(t, "n", p).Messages, 1)
-}
-
 func TestT23AccessIsRevoked(t *testing.T) {
 	r := newReader(t)
 	p := r.pullPoint(t)
