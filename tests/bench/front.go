@@ -205,31 +205,50 @@ func (b *backends) recordsIn(topic string, n int) ([][]*sarama.ProducerMessage, 
 
 // transactions produces each batch in a transaction and returns the records per second that were committed.
 func (b *backends) transactions(batches [][]*sarama.ProducerMessage) (float64, error) {
-	producers := make([]sarama.SyncProducer, rawProducers)
-	for i := range producers {
+	producers, err := b.producers()
+	for _, producer := range producers {
+		defer producer.Close()
+	}
+	if err != nil {
+		return 0, err
+	}
+	var next atomic.Int64
+	started := time.Now()
+	err = each(len(producers), func(p int) error {
+		for i := next.Add(1) - 1; int(i) < len(batches); i = next.Add(1) - 1 {
+			if err := transaction(producers[p], batches[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return float64(len(batches)*bulkSize) / time.Since(started).Seconds(), err
+}
+
+// producers returns as many as a server has, also those that were made before an error.
+func (b *backends) producers() (all []sarama.SyncProducer, err error) {
+	for i := range rawProducers {
 		config := *b.client.Config()
 		config.Producer.Idempotent, config.Net.MaxOpenRequests = true, 1
 		config.Producer.Transaction.ID = fmt.Sprintf("raw-%d", i)
 		producer, err := sarama.NewSyncProducer([]string{b.broker.Addr}, &config)
 		if err != nil {
-			return 0, err
+			return all, err
 		}
-		defer producer.Close()
-		producers[i] = producer
+		all = append(all, producer)
 	}
-	errs := make([]error, len(producers))
-	var next atomic.Int64
-	var running sync.WaitGroup
-	started := time.Now()
-	for p, producer := range producers {
-		running.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(batches) && errs[p] == nil; i = next.Add(1) - 1 {
-				errs[p] = transaction(producer, batches[i])
-			}
-		})
+	return all, nil
+}
+
+// each has n clients at work at the same time.
+func each(n int, do func(client int) error) error {
+	errs := make([]error, n)
+	var clients sync.WaitGroup
+	for c := range errs {
+		clients.Go(func() { errs[c] = do(c) })
 	}
-	running.Wait()
-	return float64(len(batches)*bulkSize) / time.Since(started).Seconds(), errors.Join(errs...)
+	clients.Wait()
+	return errors.Join(errs...)
 }
 
 func transaction(producer sarama.SyncProducer, batch []*sarama.ProducerMessage) error {

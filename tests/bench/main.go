@@ -48,6 +48,10 @@ func benches() []bench {
 		{"consent-check", consentCheck},
 		{"consent-http", consentHTTP},
 		{"nas-beside-cxf", besideCXF},
+		{"nas-poll", nasPoll},
+		{"nas-T40", nasCatchUp},
+		{"nas-notify", nasNotify},
+		{"nas-crowd", nasCrowd},
 	}
 }
 

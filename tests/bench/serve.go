@@ -38,6 +38,10 @@ const (
 	// Those two again, which take the messages of a user check at every path.
 	consentServer       = "verify"
 	consentCachedServer = "verify-cached"
+
+	// And those of a fetch.
+	nasVerifyServer       = "verify-fetch"
+	nasVerifyCachedServer = "verify-fetch-cached"
 )
 
 const cacheEntries = 16384 // as nspd has them
@@ -65,6 +69,10 @@ func be(ctx context.Context, kind, dir string) error {
 		e.POST("/*", echo.WrapHandler(router(der, nil, checking())))
 	case consentCachedServer:
 		e.POST("/*", echo.WrapHandler(router(der, xmldsig.NewCache(cacheEntries), checking())))
+	case nasVerifyServer:
+		e.POST("/*", echo.WrapHandler(router(der, nil, asking())))
+	case nasVerifyCachedServer:
+		e.POST("/*", echo.WrapHandler(router(der, xmldsig.NewCache(cacheEntries), asking())))
 	default:
 		if err := peer(e, kind, der, filepath.Join(dir, fileAnswer)); err != nil {
 			return err
@@ -132,6 +140,19 @@ func checking() mounted {
 		},
 		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
 			return func(w *xmlout.Writer) { w.Elem("v:ConsentForUserCheckResponse", "", "xmlns:v", space) }, nil
+		},
+	}}
+}
+
+// asking takes the cards of the test federation, of a system that fetches notifications.
+func asking() mounted {
+	const space = "http://docs.oasis-open.org/wsn/b-2"
+	return mounted{devfed.STSIssuer, soap.Operation{
+		Name:   soap.Name{Space: space, Local: "GetMessages"},
+		Label:  "Bench",
+		Policy: admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3},
+		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
+			return func(w *xmlout.Writer) { w.Elem("wsnt:GetMessagesResponse", "", "xmlns:wsnt", space) }, nil
 		},
 	}}
 }
