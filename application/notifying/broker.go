@@ -45,6 +45,13 @@ type Broker struct {
 	turn atomic.Uint64 // of what has no id: it goes round the partitions
 }
 
+// tooMany refuses a request of n notifications. It lists no more of them than a request may have: a fault is not much larger than its request.
+func tooMany(n, most int) error {
+	e := nas.NotDelivered(slices.Repeat([]string{nas.TooLarge}, most), nil)
+	e.Err.Text = fmt.Sprintf("0 of %d notifications were delivered", n)
+	return e
+}
+
 // Notify stores the notifications of a request at the commit of the unit of work in ctx, all or none. Every one is checked before the log is
 // touched; a *nas.Error tells of each of them what was wrong, and wraps what the caller may be told.
 func (b *Broker) Notify(ctx context.Context, caller identity.Caller, ms []Message) error {
@@ -59,7 +66,7 @@ func (b *Broker) Notify(ctx context.Context, caller identity.Caller, ms []Messag
 	case len(ms) == 0:
 		return errNothing
 	case len(ms) > b.MaxMessages:
-		return nas.NotDelivered(slices.Repeat([]string{nas.TooLarge}, len(ms)), nil)
+		return tooMany(len(ms), b.MaxMessages)
 	case utf8.RuneCountInString(caller.MessageID) > nas.MaxMessageID:
 		return errLongID
 	}

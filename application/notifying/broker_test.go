@@ -184,8 +184,11 @@ func TestNotifyRefused(t *testing.T) {
 		h := newHouse(t)
 		h.broker.MaxMessages = 2
 		h.topic(t, cardChanged)
-		failed := undelivered(t, h.publish(t.Context(), publisher(), good, good, good), nas.NotifyFailed, nas.TooLarge, nas.TooLarge, nas.TooLarge)
-		assert.Equal(t, fault.TooLarge, failed.Err.Kind)
+		var failed *nas.Error
+		require.ErrorAs(t, h.publish(t.Context(), publisher(), good, good, good), &failed)
+		assert.Equal(t, nas.NotifyFailed, failed.Fault)
+		assert.Equal(t, fault.Error{Kind: fault.TooLarge, Code: nas.CodeNotifyFailed, Text: "0 of 3 notifications were delivered"}, failed.Err)
+		assert.Equal(t, []nas.Undelivered{{Position: 1, Code: nas.TooLarge}, {Position: 2, Code: nas.TooLarge}}, failed.Undelivered, "no more than it may hold")
 		require.NoError(t, h.publish(t.Context(), publisher(), good, good))
 	})
 }

@@ -124,11 +124,13 @@ func (w *cleaning) note(ctx context.Context, what string, n int, before time.Tim
 	}
 }
 
+// expire ends what expired long ago: until then its last answers can be given again.
 func (w *cleaning) expire(ctx context.Context) (n int, over bool, err error) {
-	if n, err = w.PullPoints.Expire(ctx, w.now, chunk); err != nil {
+	before := w.now.Add(-w.History)
+	if n, err = w.PullPoints.Expire(ctx, before, chunk); err != nil {
 		return 0, false, fmt.Errorf("end expired subscriptions: %w", err)
 	}
-	w.note(ctx, "expired-subscription", n, w.now)
+	w.note(ctx, "expired-subscription", n, before)
 	return n, n < chunk, nil
 }
 
