@@ -59,8 +59,8 @@ fuzz: ## run every fuzz target for FUZZTIME
 mutants: ## put faults into the source and see that a test notices each; MUTANT=regexp selects
 	go run ./tests/mutants -mutant '$(MUTANT)'
 
-crash: ## kill fronts, consumers and the database of a cluster KILLS times under load, and count what is lost or doubled
-	OPENNSP_TEST_KILLS=$(KILLS) OPENNSP_TEST_REQUIRE=1 go test -count=1 -v -timeout 10m -run '^TestAC19Kill' ./tests/crash
+crash: ## kill fronts, consumers and the database of a cluster KILLS times under load, and brokers and subscribers, and count what is lost or doubled
+	OPENNSP_TEST_KILLS=$(KILLS) OPENNSP_TEST_REQUIRE=1 go test -count=1 -v -timeout 10m -run '^(TestAC19Kill|TestNAS)' ./tests/crash
 
 cover: ## show how much of the statements the tests reach; .cache/cover.html shows which
 	@mkdir -p .cache
