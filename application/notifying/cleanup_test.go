@@ -3,8 +3,8 @@ package notifying_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
