@@ -89,7 +89,9 @@ func (p *nasPlace) start(ctx context.Context, name string, settings ...string) (
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	env := append([]string{"NSPD_ROLES=nas-broker,nas-subscriber,console,sts", "NSPD_INSTANCE=" + name, fmt.Sprintf("NSPD_NAS_PULLPOINT_MAX_PER_OWNER=%d", crowd)}, settings...)
+	env := append([]string{
+		"NSPD_ROLES=nas-broker,nas-subscriber,console,sts", "NSPD_INSTANCE=" + name, fmt.Sprintf("NSPD_NAS_PULLPOINT_MAX_PER_OWNER=%d", crowd),
+	}, settings...)
 	if b := p.backends; b.database != nil {
 		env = append(env, "NSPD_STORE_DRIVER=postgres", "NSPD_STORE_DSN="+b.database.DSN)
 	}

@@ -72,7 +72,8 @@ func TestPeerOfPollsVerifies(t *testing.T) {
 	server := httptest.NewServer(router(dgwstest.New(2048).Certificate, nil, asking()))
 	defer server.Close()
 	addr := strings.TrimPrefix(server.URL, "http://")
-	answer, err := once(t.Context(), addr, []byte(`<soap:Envelope xmlns:soap="`+soapNS+`"><soap:Body><w:GetMessages xmlns:w="http://docs.oasis-open.org/wsn/b-2"/></soap:Body></soap:Envelope>`))
+	answer, err := once(t.Context(), addr, []byte(`<soap:Envelope xmlns:soap="`+soapNS+`"><soap:Body>`+
+		`<w:GetMessages xmlns:w="http://docs.oasis-open.org/wsn/b-2"/></soap:Body></soap:Envelope>`))
 	require.ErrorIs(t, err, errStatus)
 	assert.Contains(t, string(answer), "missing_required_header")
 }

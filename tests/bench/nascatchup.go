@@ -175,8 +175,11 @@ func nasRecords(topic nas.TopicName, internal messagelog.Topic, n int) func(yiel
 			batch := make([]messagelog.Record, min(size, n-from))
 			for i := range batch {
 				id := fmt.Sprintf("%010d", from+i)
-				about := nas.Head{Topic: topic, ID: id, IDType: nasIDType, Published: now.Add(time.Duration(from+i) * time.Microsecond), Request: "bench", Position: 1}
-				batch[i] = messagelog.Record{Topic: internal, Value: nas.Record{Head: about, Content: []byte(head + id + tail)}.Encode(), Spread: nas.Spread(nasIDType, id)}
+				at := now.Add(time.Duration(from+i) * time.Microsecond)
+				about := nas.Head{Topic: topic, ID: id, IDType: nasIDType, Published: at, Request: "bench", Position: 1}
+				batch[i] = messagelog.Record{
+					Topic: internal, Value: nas.Record{Head: about, Content: []byte(head + id + tail)}.Encode(), Spread: nas.Spread(nasIDType, id),
+				}
 			}
 			if !yield(batch) {
 				return

@@ -29,13 +29,18 @@ const (
 )
 
 // nasPoll measures how many fetches with nothing new an nspd answers, of pull points that got something before, with the load generator on the
-// same machine. The peer does of the same messages what the server does anyway: it receives, verifies, admits and answers them, with no use case,
-// store or audit log behind. T41 is how long the slowest of a hundred fetches takes where 100 messages of 1 KB wait, one fetch at a time.
+// same machine, and how much of a processor a call takes. The peer does of the same messages what the server does anyway: it receives, verifies,
+// admits and answers them, with no use case, store or audit log behind. T41 is how long the slowest of a hundred fetches takes where 100 messages
+// of 1 KB wait, one fetch at a time.
 func nasPoll(ctx context.Context, o options) (all []figure) {
 	for _, engine := range []string{nasSQLite, nasKafka} {
 		figures := []figure{
-			{name: "nas-poll/" + engine, goal: goal{atMost: 3}}, {name: "nas-poll/" + engine + "-cached"}, {name: "nas-poll/" + engine + "-cpu"},
+			{name: "nas-poll/" + engine, goal: goal{atMost: 3}}, {name: "nas-poll/" + engine + "-cached"},
+			{name: "nas-poll/" + engine + "-cpu", goal: goal{atMost: 3}},
 			{name: "nas-T41/" + engine, goal: goal{atMost: 1}},
+		}
+		if engine == nasKafka {
+			figures[0].goal = goal{} // the database and the broker take most of the processors, which the peer has for itself
 		}
 		run, err := pollBoth(ctx, o, engine)
 		if err != nil {
