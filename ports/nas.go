@@ -28,6 +28,8 @@ type PullPointStore interface {
 	// PullPoint returns a live one with the subscriptions that are active at now, oldest first, each with its newest cursor, in one reading of the
 	// database; nas.ErrUnknown.
 	PullPoint(ctx context.Context, id nas.PullPointID, now time.Time) (nas.PullPoint, error)
+	// Visit is PullPoint, and tells in the same reading whether Answer has something for the call messageID.
+	Visit(ctx context.Context, id nas.PullPointID, now time.Time, messageID string) (p nas.PullPoint, answered bool, err error)
 	// PullPoints returns the live ones of an owner, oldest first, as PullPoint does; LivePullPoints at most n of all owners with an id after
 	// the id given, by id.
 	PullPoints(ctx context.Context, o nas.Owner, now time.Time) ([]nas.PullPoint, error)

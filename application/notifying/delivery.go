@@ -136,21 +136,17 @@ func (f *Fetching) wait(ctx context.Context, p place) (leave func(), err error) 
 // once carries the fetch out, unless another moves the cursors meanwhile: nas.ErrMoved, errAgain.
 func (c fetch) once(ctx context.Context) (Fetched, error) {
 	now := c.Now()
-	p, err := c.Store.PullPoint(ctx, c.id, now)
+	p, answered, err := c.Store.Visit(ctx, c.id, now, c.caller.MessageID)
 	switch {
 	case errors.Is(err, nas.ErrUnknown), err == nil && p.Owner != c.owner:
 		return Fetched{}, unknown(textNoPullPoint)
 	case err != nil:
 		return Fetched{}, unreadable("read pull point", err)
 	}
-	given, err := c.given(ctx)
-	if err != nil {
-		return Fetched{}, unreadable("read answer", err)
-	}
 	var out Fetched
 	var scans []*scan
-	if len(given) > 0 {
-		out, err = c.replay(ctx, p, given)
+	if answered {
+		out, err = c.replay(ctx, p)
 	} else {
 		out, scans, err = c.fresh(ctx, p)
 	}
@@ -180,14 +176,6 @@ func (c fetch) once(ctx context.Context) (Fetched, error) {
 
 // seenEvery is how old what is kept of the last visit may be.
 const seenEvery = time.Hour
-
-// given returns the cursors with which the same call was answered before, none if it was not.
-func (c fetch) given(ctx context.Context) ([]nas.Cursor, error) {
-	if c.caller.MessageID == "" {
-		return nil, nil
-	}
-	return c.Store.Answer(ctx, c.id, c.caller.MessageID)
-}
 
 // report tells audit log and statistics of an answer.
 func (c fetch) report(ctx context.Context, p nas.PullPoint, out Fetched) {

@@ -341,6 +341,15 @@ func (s *watchedPoints) PullPoint(ctx context.Context, id nas.PullPointID, now t
 	return s.PullPointStore.PullPoint(ctx, id, now)
 }
 
+func (s *watchedPoints) Visit(ctx context.Context, id nas.PullPointID, now time.Time, messageID string) (nas.PullPoint, bool, error) {
+	var err error
+	s.locked(func() { s.reads++; err = s.reading })
+	if err != nil {
+		return nas.PullPoint{}, false, err
+	}
+	return s.PullPointStore.Visit(ctx, id, now, messageID)
+}
+
 func (s *watchedPoints) Answer(ctx context.Context, id nas.PullPointID, messageID string) ([]nas.Cursor, error) {
 	s.locked(func() { s.answers++ })
 	return s.PullPointStore.Answer(ctx, id, messageID)

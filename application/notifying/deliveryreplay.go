@@ -15,7 +15,11 @@ import (
 const near = 64
 
 // replay gives the answer of an earlier call again, from the offsets that were delivered (NAS-39): what the lists hold by now does not matter.
-func (c fetch) replay(ctx context.Context, p nas.PullPoint, rows []nas.Cursor) (Fetched, error) {
+func (c fetch) replay(ctx context.Context, p nas.PullPoint) (Fetched, error) {
+	rows, err := c.Store.Answer(ctx, c.id, c.caller.MessageID)
+	if err != nil {
+		return Fetched{}, unreadable("read answer", err)
+	}
 	var scans []*scan // of the subscriptions that the call was answered for, by creation
 	var subs []nas.Subscription
 	for _, row := range rows {

@@ -66,6 +66,14 @@ func (s *FailingPullPoints) PullPoint(ctx context.Context, id nas.PullPointID, n
 	return s.Store.PullPoint(ctx, id, now)
 }
 
+// Visit fails as OnRead says.
+func (s *FailingPullPoints) Visit(ctx context.Context, id nas.PullPointID, now time.Time, messageID string) (nas.PullPoint, bool, error) {
+	if err := s.OnRead.next(); err != nil {
+		return nas.PullPoint{}, false, err
+	}
+	return s.Store.Visit(ctx, id, now, messageID)
+}
+
 // PullPoints fails as OnRead says.
 func (s *FailingPullPoints) PullPoints(ctx context.Context, o nas.Owner, now time.Time) ([]nas.PullPoint, error) {
 	if err := s.OnRead.next(); err != nil {

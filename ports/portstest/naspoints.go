@@ -88,9 +88,19 @@ func (c *nasCase) requireGone(id nas.PullPointID) {
 	require.ErrorIs(c.t, err, nas.ErrUnknown)
 }
 
+// requireVisit requires that Visit tells of a call as Answer does, and of the pull point as PullPoint does.
+func (c *nasCase) requireVisit(id nas.PullPointID, messageID string, answered bool) {
+	p, got, err := c.look().Visit(c.ctx, id, later(9), messageID)
+	want, missing := c.look().PullPoint(c.ctx, id, later(9))
+	require.Equal(c.t, missing, err)
+	require.Equal(c.t, want, p)
+	require.Equal(c.t, answered, got, "Visit(%s): answered", messageID)
+}
+
 // requireAnswer requires how a call was answered.
 func (c *nasCase) requireAnswer(id nas.PullPointID, messageID string, want ...nas.Cursor) {
 	got, err := c.look().Answer(c.ctx, id, messageID)
+	c.requireVisit(id, messageID, len(want) > 0)
 	require.NoError(c.t, err)
 	if len(want)+len(got) > 0 {
 		require.Equal(c.t, want, got)

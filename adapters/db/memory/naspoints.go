@@ -88,6 +88,19 @@ func (s pullPoints) PullPoint(ctx context.Context, id nas.PullPointID, now time.
 	return p, err
 }
 
+func (s pullPoints) Visit(ctx context.Context, id nas.PullPointID, now time.Time, messageID string) (p nas.PullPoint, answered bool, err error) {
+	err = s.db.read(ctx, func() error {
+		row, err := s.db.live(id)
+		if err != nil {
+			return err
+		}
+		p = s.db.pullPoint(row, instant(now))
+		answered = len(s.db.answer(row, messageID)) > 0
+		return nil
+	})
+	return p, answered, err
+}
+
 func (s pullPoints) PullPoints(ctx context.Context, o nas.Owner, now time.Time) (all []nas.PullPoint, err error) {
 	err = s.db.read(ctx, func() error {
 		for _, row := range s.db.nas.points {
@@ -251,25 +264,32 @@ func (s pullPoints) Advance(ctx context.Context, cursors []nas.Cursor) error {
 
 func (s pullPoints) Answer(ctx context.Context, id nas.PullPointID, messageID string) (cursors []nas.Cursor, err error) {
 	err = s.db.read(ctx, func() error {
-		point, err := s.db.live(id)
-		if err != nil || messageID == "" {
-			return nil
-		}
-		var subs []subscriptionRow
-		for _, id := range point.all {
-			if sub := s.db.nas.subscriptions[id]; sub.ended.IsZero() {
-				subs = append(subs, sub)
-			}
-		}
-		slices.SortFunc(subs, func(a, b subscriptionRow) int { return oldest(a.CreatedAt, b.CreatedAt, a.ID, b.ID) })
-		for _, sub := range subs {
-			if c, answered := s.db.nas.answers[answerKey{sub.ID, messageID}]; answered {
-				cursors = append(cursors, keptCursor(c))
-			}
+		if point, err := s.db.live(id); err == nil {
+			cursors = s.db.answer(point, messageID)
 		}
 		return nil
 	})
 	return cursors, err
+}
+
+// answer returns the cursors with which a call was answered; the lock is held.
+func (db *DB) answer(point pointRow, messageID string) (cursors []nas.Cursor) {
+	if messageID == "" {
+		return nil
+	}
+	var subs []subscriptionRow
+	for _, id := range point.all {
+		if sub := db.nas.subscriptions[id]; sub.ended.IsZero() {
+			subs = append(subs, sub)
+		}
+	}
+	slices.SortFunc(subs, func(a, b subscriptionRow) int { return oldest(a.CreatedAt, b.CreatedAt, a.ID, b.ID) })
+	for _, sub := range subs {
+		if c, answered := db.nas.answers[answerKey{sub.ID, messageID}]; answered {
+			cursors = append(cursors, keptCursor(c))
+		}
+	}
+	return cursors
 }
 
 func (s pullPoints) Expire(ctx context.Context, now time.Time, n int) (ended int, err error) {

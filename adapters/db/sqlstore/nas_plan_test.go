@@ -83,6 +83,11 @@ func nasReads() []nasRead {
 			_, err := db.PullPoints().PullPoint(ctx, nas.PullPointID(nasID(21)), at)
 			return err
 		}, onePoint, []any{at.UnixMicro(), at.UnixMicro(), nasID(21)}, with(pointKey, "id=?")},
+		{"Visit", func(ctx context.Context, db *DB) error {
+			_, _, err := db.PullPoints().Visit(ctx, nas.PullPointID(nasID(21)), at, "message 3")
+			return err
+		}, visited, []any{"message 3", at.UnixMicro(), at.UnixMicro(), nasID(21)},
+			with(pointKey, "id=?", "nas_consumer_message", "pull_point_id=? AND message_id=?", subKey, "id=?")},
 		{"PullPoints", func(ctx context.Context, db *DB) error {
 			_, err := db.PullPoints().PullPoints(ctx, owner, at)
 			return err

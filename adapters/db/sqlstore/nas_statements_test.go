@@ -63,6 +63,7 @@ func TestNASStatements(t *testing.T) {
 		want int
 	}{
 		{"PullPoint: everything at once", func() error { _, err := points.PullPoint(ctx, p.ID, start); return err }, 1},
+		{"Visit: the same, and whether a call was answered", func() error { _, _, err := points.Visit(ctx, p.ID, start, "m"); return err }, 1},
 		{"Answer", func() error { _, err := points.Answer(ctx, p.ID, "m"); return err }, 1},
 		{"Advance: begin, what has ended, an insert of all, commit", func() error { return points.Advance(ctx, movedOn(p, "m")) }, 4},
 		{"Seen", func() error { return points.Seen(ctx, p.ID, start) }, 1},

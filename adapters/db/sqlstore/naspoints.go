@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/opennsp/nsp/domain/messagelog"
@@ -32,7 +33,8 @@ var _ ports.PullPointStore = (*pullPoints)(nil)
 
 // What is read of a pull point: a row for each active subscription, or one without any.
 const (
-	pointColumns = "SELECT p.id, p.owner_cvr, p.owner_system, p.created_at, p.last_seen_at, s.id, s.topic, t.internal_topic, s.filter, s.created_at, " +
+	pointColumns = "SELECT " + pointFields
+	pointFields  = "p.id, p.owner_cvr, p.owner_system, p.created_at, p.last_seen_at, s.id, s.topic, t.internal_topic, s.filter, s.created_at, " +
 		"s.expires_at, " + cursorColumns + " FROM "
 	cursorColumns = "c.subscription_id, c.pull_point_id, c.seq, c.message_id, c.offsets, c.message_count, c.delivered, c.created_at"
 	activeAt      = "s.ended_at IS NULL AND s.created_at <= ? AND (s.expires_at IS NULL OR s.expires_at > ?)"
@@ -41,7 +43,10 @@ const (
 	newest = "c.seq = (SELECT max(n.seq) FROM nas_consumer AS n WHERE n.subscription_id = s.id)"
 
 	onePoint = pointColumns + "nas_pull_point AS p" + withActive + " WHERE p.id = ? AND p.ended_at IS NULL ORDER BY s.created_at, s.id"
-	ofOwner  = pointColumns + "nas_pull_point AS p" + withActive +
+	visited  = "SELECT EXISTS (SELECT 1 FROM nas_consumer AS a CROSS JOIN nas_subscription AS b WHERE a.pull_point_id = p.id AND a.message_id = ?" +
+		" AND b.id = a.subscription_id AND b.ended_at IS NULL), " + pointFields + "nas_pull_point AS p" + withActive +
+		" WHERE p.id = ? AND p.ended_at IS NULL ORDER BY s.created_at, s.id"
+	ofOwner = pointColumns + "nas_pull_point AS p" + withActive +
 		" WHERE p.owner_cvr = ? AND p.owner_system = ? AND p.ended_at IS NULL ORDER BY p.created_at, p.id, s.created_at, s.id"
 	livePoints = pointColumns + "(SELECT * FROM nas_pull_point WHERE ended_at IS NULL AND id > ? ORDER BY id LIMIT ?) AS p" + withActive +
 		" ORDER BY p.id, s.created_at, s.id"
@@ -58,6 +63,17 @@ func (s *pullPoints) PullPoint(ctx context.Context, id nas.PullPointID, now time
 		return nas.PullPoint{}, nas.ErrUnknown
 	}
 	return found[0], nil
+}
+
+func (s *pullPoints) Visit(ctx context.Context, id nas.PullPointID, now time.Time, messageID string) (p nas.PullPoint, answered bool, err error) {
+	found, err := s.db.read(ctx).pullPointsAnd(ctx, []any{&answered}, visited, messageID, now.UnixMicro(), now.UnixMicro(), string(id))
+	switch {
+	case err != nil:
+		return nas.PullPoint{}, false, fmt.Errorf("find a pull point: %w", translate(err))
+	case len(found) == 0:
+		return nas.PullPoint{}, false, nas.ErrUnknown
+	}
+	return found[0], answered && messageID != "", nil
 }
 
 func (s *pullPoints) PullPoints(ctx context.Context, o nas.Owner, now time.Time) ([]nas.PullPoint, error) {
@@ -89,6 +105,11 @@ func (s *pullPoints) Subscription(ctx context.Context, id nas.SubscriptionID, no
 
 // pullPoints returns pull points whose rows follow one another.
 func (s session) pullPoints(ctx context.Context, text string, args ...any) (all []nas.PullPoint, err error) {
+	return s.pullPointsAnd(ctx, nil, text, args...)
+}
+
+// pullPointsAnd is pullPoints of rows with further columns, which come first.
+func (s session) pullPointsAnd(ctx context.Context, more []any, text string, args ...any) (all []nas.PullPoint, err error) {
 	err = s.query(ctx, func(rows *sql.Rows) error {
 		var p nas.PullPoint
 		var created int64
@@ -96,8 +117,8 @@ func (s session) pullPoints(ctx context.Context, text string, args ...any) (all 
 		var id, topic, log sql.NullString
 		var filter []byte
 		var c cursorRow
-		err := rows.Scan(append([]any{&p.ID, &p.Owner.CVR, &p.Owner.System, &created, &seen, &id, &topic, &log, &filter, &subscribed, &expires},
-			c.into()...)...)
+		err := rows.Scan(append(append(slices.Clip(more), &p.ID, &p.Owner.CVR, &p.Owner.System, &created, &seen, &id, &topic, &log, &filter, &subscribed,
+			&expires), c.into()...)...)
 		if err != nil {
 			return err
 		}
