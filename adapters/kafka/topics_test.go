@@ -139,10 +139,13 @@ func TestATopicThatIsDeletedIsForgotten(t *testing.T) {
 
 		require.NoError(t, c.Topics().CreateTopic(bounded(t), topic, messagelog.Spec{Partitions: 2}))
 		require.NoError(t, log.Append(bounded(t), []messagelog.Record{{Topic: topic, Value: []byte("x")}, {Topic: topic, Value: []byte("y")}}))
-		eventually(t, func() bool { return allBounds(t, c, topic)[0].End == 3 }, "the commit is marked")
-		got, _, err := taken(t, c, topic, 1, 3, ever)
+		// A producer that tries again may leave an aborted attempt before them.
+		eventually(t, func() bool { return allBounds(t, c, topic)[0].End >= 3 }, "the commit is marked")
+		got, _, err := taken(t, c, topic, 1, allBounds(t, c, topic)[0].End, ever)
 		require.NoError(t, err)
-		assert.Equal(t, []string{"y"}, got)
+		require.NotEmpty(t, got)
+		assert.Equal(t, "y", got[len(got)-1])
+		assert.NotContains(t, got, "b", "of the topic before")
 	})
 }
 

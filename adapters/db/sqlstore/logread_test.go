@@ -22,7 +22,7 @@ func TestNoWakeUpIsMissed(t *testing.T) {
 	var done atomic.Bool
 	db.observe = func(statement string) {
 		// The reader found no record, and has asked where the log ends.
-		if strings.Contains(statement, "FROM `log_partition`") && done.CompareAndSwap(false, true) {
+		if strings.Contains(statement, "FROM log_partition") && done.CompareAndSwap(false, true) {
 			assert.NoError(t, db.MessageLog().Append(ctx, records(1)))
 		}
 	}
