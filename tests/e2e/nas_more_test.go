@@ -424,6 +424,23 @@ func TestNASFetch(t *testing.T) {
 			}
 		})
 
+		t.Run("T41 100 waiting messages of 1 KB in one answer", func(t *testing.T) { // how fast, tests/bench tells
+			pullPoint := n.ready(t, topic, "")
+			var all []advis
+			var sent []int
+			for range 100 {
+				m := change(topic, nasFirst) // one person: one partition, so that the order is that of publishing
+				m.content = fmt.Sprintf(`<advis:NotifyContent id="%s" idType="%s"><a><version>%d</version>%s</a></advis:NotifyContent>`,
+					m.id, m.idType, m.version, strings.Repeat("x", 1000))
+				all, sent = append(all, m), append(sent, m.version)
+			}
+			published(t, s, all...)
+			a := n.call(t, local(pullPoint), getMessages("100"))
+			assert.Equal(t, sent, versions(t, a))
+			assert.Greater(t, len(a.Body), 100_000)
+			assert.Empty(t, n.fetch(t, pullPoint, ""))
+		})
+
 		t.Run("T44 ended twice", func(t *testing.T) {
 			pullPoint := n.pullPoint(t)
 			sub := n.subscribe(t, pullPoint, topic, "")
