@@ -2,6 +2,7 @@ package notifying
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/opennsp/nsp/domain/nas"
@@ -24,7 +25,12 @@ type turn struct {
 	users int           // who has it, or waits for it
 }
 
-// enter waits for the turn and returns what gives it back; or the error of ctx, when that ends first.
+// crowd is how many calls there may be at one pull point: whoever waits holds a place that the calls of others need.
+const crowd = 32
+
+var errCrowd = errors.New("too many calls wait at the pull point")
+
+// enter waits for the turn and returns what gives it back; or the error of ctx, when that ends first, or errCrowd at once.
 func (q *queue) enter(ctx context.Context, p place) (leave func(), err error) {
 	q.mu.Lock()
 	t := q.places[p]
@@ -35,6 +41,10 @@ func (q *queue) enter(ctx context.Context, p place) (leave func(), err error) {
 			q.places = map[place]*turn{}
 		}
 		q.places[p] = t
+	}
+	if t.users == crowd {
+		q.mu.Unlock()
+		return nil, errCrowd
 	}
 	t.users++
 	q.mu.Unlock()
