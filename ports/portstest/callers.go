@@ -49,12 +49,16 @@ func Callers() *rapid.Generator[identity.Caller] {
 				Scheme: identity.Scheme(rapid.IntRange(0, int(identity.Sample)).Draw(r, "scheme")),
 				Origin: identity.Scheme(rapid.IntRange(0, int(identity.Sample)).Draw(r, "origin")), Level: rapid.IntRange(0, 4).Draw(r, "level"),
 				Issuer: text.Draw(r, "issuer"), ID: text.Draw(r, "id"), CertHash: text.Draw(r, "certificate"), X509Subject: text.Draw(r, "subject"),
-				IssuedAt: instants.Draw(r, "issued"), NotBefore: instants.Draw(r, "not before"), NotOnOrAfter: instants.Draw(r, "not on or after"),
+				SubjectSerial: text.Draw(r, "serial"),
+				IssuedAt:      instants.Draw(r, "issued"), NotBefore: instants.Draw(r, "not before"), NotOnOrAfter: instants.Draw(r, "not on or after"),
 			},
 		}
 		copy(c.Credential.Signer[:], rapid.SliceOfN(rapid.Byte(), 0, 32).Draw(r, "signer"))
 		if list := rapid.SliceOfN(ids, 0, 3).Draw(r, "ids"); len(list) > 0 {
 			c.Org.IDs = list
+		}
+		if list := rapid.SliceOfN(text, 0, 3).Draw(r, "topics"); len(list) > 0 {
+			c.Topics = list
 		}
 		if flag.Draw(r, "on behalf") {
 			c.OnBehalfOf = &identity.Principal{CPR: numbers.Draw(r, "principal"), Kind: relation.Kind(rapid.IntRange(0, int(relation.Proxy)).Draw(r, "relation"))}
