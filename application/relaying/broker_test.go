@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,11 +32,11 @@ type brokered struct {
 // uncertainLog is a message log that may keep what it says it does not know of.
 type uncertainLog struct {
 	ports.MessageLog
-	uncertain bool
+	uncertain atomic.Bool
 }
 
 func (l *uncertainLog) Append(ctx context.Context, recs []messagelog.Record) error {
-	if err := l.MessageLog.Append(ctx, recs); err != nil || !l.uncertain {
+	if err := l.MessageLog.Append(ctx, recs); err != nil || !l.uncertain.Load() {
 		return err
 	}
 	return messagelog.ErrOutcomeUnknown
@@ -125,12 +126,12 @@ func TestBroker(t *testing.T) {
 	t.Run("one that the log may have kept is published again, before what follows it", func(t *testing.T) {
 		bubble(t, func(t *testing.T, bench *bench) {
 			b := newBrokered(t, bench)
-			b.log.uncertain = true
+			b.log.uncertain.Store(true)
 			b.tell(t, "a", "<a1/>", "<a2/>")
 			b.start()
 			assert.Equal(t, []string{"<a1/>"}, b.published(t))
 			assert.Equal(t, 2, b.figures(t).Waiting)
-			b.log.uncertain = false
+			b.log.uncertain.Store(false)
 			pass(time.Minute)
 			assert.Equal(t, []string{"<a1/>", "<a1/>", "<a2/>"}, b.published(t))
 			assert.Zero(t, b.figures(t).Waiting)
