@@ -171,10 +171,10 @@ func (r *Runner) start(j Job, due func(last job.Run) bool) (started bool, err er
 	r.runs.Go(func() {
 		r.carryOut(running, j, this)
 		cancel()
-		r.release(running, j)
 		r.mu.Lock()
-		delete(r.running, j.Name)
-		r.mu.Unlock()
+		defer r.mu.Unlock()
+		delete(r.running, j.Name) // first: who renews leases would take the one again that is given up
+		r.release(running, j)
 	})
 	return true, nil
 }
