@@ -170,9 +170,6 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapPullPoints != nil {
 		db.pullPoints = s.opt.WrapPullPoints(db.pullPoints)
 	}
-	if s.opt.WrapNASTopics != nil {
-		db.nasTopics = s.opt.WrapNASTopics(db.nasTopics)
-	}
 	if s.opt.WrapLogStore != nil {
 		db.entries = s.opt.WrapLogStore(db.entries)
 	}

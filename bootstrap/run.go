@@ -67,7 +67,6 @@ type Options struct {
 	// WrapNotificationLog wraps the message log as the notification service sees it.
 	WrapNotificationLog func(ports.MessageLog) ports.MessageLog
 	WrapPullPoints      func(ports.PullPointStore) ports.PullPointStore
-	WrapNASTopics       func(ports.TopicStore) ports.TopicStore
 	WrapTopicAdmin      func(ports.TopicAdmin) ports.TopicAdmin
 	WrapLogStore        func(ports.LogStore) ports.LogStore
 	WrapReplies         func(ports.ReplyStore) ports.ReplyStore

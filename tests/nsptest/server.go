@@ -62,7 +62,6 @@ type Options struct {
 	// Of the notification service.
 	NotificationLog func(ports.MessageLog) ports.MessageLog
 	PullPoints      func(ports.PullPointStore) ports.PullPointStore
-	NASTopics       func(ports.TopicStore) ports.TopicStore
 	Now             time.Time // where the clock begins; zero = Start0. The federation has to be made before
 	Stdout          io.Writer // nil = nobody reads it
 }
@@ -168,7 +167,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 				}
 				return l
 			},
-			WrapNotificationLog: o.NotificationLog, WrapPullPoints: o.PullPoints, WrapNASTopics: o.NASTopics,
+			WrapNotificationLog: o.NotificationLog, WrapPullPoints: o.PullPoints,
 			WrapTopicAdmin: func(a ports.TopicAdmin) ports.TopicAdmin { s.Topics = a; return a },
 			WrapLogStore:   func(l ports.LogStore) ports.LogStore { s.LogStore = l; return l },
 		})
