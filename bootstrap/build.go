@@ -40,8 +40,8 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, lock.Close)
 	for _, step := range []func(context.Context) error{
-		s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.openAccessLog, s.openJobs, s.openRegisters, s.openPersons,
-		s.layInGrants,
+		s.openTrust, s.openListeners, s.openAudit, s.openTraces, s.openStores, s.openAccessLog, s.openJobs, s.openNAS, s.openRegisters,
+		s.openPersons, s.layInGrants,
 	} {
 		if err := step(ctx); err != nil {
 			return err

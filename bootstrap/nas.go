@@ -18,7 +18,6 @@ import (
 
 // notification is what this process does of the notification service.
 type notification struct {
-	topics  *notifying.Directory
 	admin   *notifying.Administration
 	broker  *notifying.Broker        // nil where this process publishes nothing
 	subs    *notifying.Subscriptions // nil where nobody subscribes: at the broker too one can
@@ -27,17 +26,17 @@ type notification struct {
 }
 
 // openNAS builds the notification service, of which a process without it has nothing.
-func (s *server) openNAS(ctx context.Context) {
+func (s *server) openNAS(ctx context.Context) error {
 	c := &s.cfg.NAS
 	if !s.cfg.administersNAS() || !s.cfg.usesStore() {
-		return
+		return nil
 	}
 	counts := s.metrics.Notifications()
 	topics := &notifying.Directory{Store: s.stores.nasTopics, Now: s.opt.Now, Age: c.Topic.Cache}
-	n := &notification{topics: topics}
+	n := &notification{}
 	n.admin = &notifying.Administration{
 		Store: s.stores.nasTopics, PullPoints: s.stores.pullPoints, Lists: s.stores.idLists, Log: s.stores.nasLog, Admin: s.stores.topics, Topics: topics,
-		Trail: admitting.Trail{}, Now: s.opt.Now, Others: s.topics(), CloseDays: c.Topic.CloseDays, DefaultRetention: c.Topic.Retention,
+		Trail: admitting.Trail{}, Now: s.opt.Now, Others: s.cfg.minLogTopics(), CloseDays: c.Topic.CloseDays, DefaultRetention: c.Topic.Retention,
 	}
 	if s.cfg.publishes() {
 		n.broker = &notifying.Broker{
@@ -70,6 +69,7 @@ func (s *server) openNAS(ctx context.Context) {
 	if c.History > c.Topic.Retention {
 		s.log.WarnContext(ctx, "nas.history.retention is longer than nas.topic.default_retention: some fetches cannot be repeated that long")
 	}
+	return nil
 }
 
 // statistics writes a line of the statistics (nspop.dk, NAS2 Driftvejledning).

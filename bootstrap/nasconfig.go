@@ -1,6 +1,10 @@
 package bootstrap
 
-import "time"
+import (
+	"time"
+
+	"github.com/opennsp/nsp/domain/messagelog"
+)
 
 // NAS configures the notification service. The names below nas.kafka and nas.statistik are those of the national one (nspop.dk, NAS2
 // Driftvejledning).
@@ -63,6 +67,15 @@ func (c *Config) runsNAS() bool { return c.runsAny(RoleNASBroker, RoleNASSubscri
 
 // administersNAS tells whether this process knows topics and pull points.
 func (c *Config) administersNAS() bool { return c.runsNAS() || c.publishes() || c.runsAny(RoleConsole) }
+
+// minLogTopics are the topics of the message log that are MinLog's: no notifications are published on them.
+func (c *Config) minLogTopics() []messagelog.Topic {
+	topics := []messagelog.Topic{messagelog.Topic(c.MinLog.Topic)}
+	for _, t := range c.MinLog.Consumer.Topics {
+		topics = append(topics, messagelog.Topic(t))
+	}
+	return topics
+}
 
 // validateNAS checks the notification service.
 func (c *Config) validateNAS(wrong func(bad bool, key, format string, args ...any)) {

@@ -217,7 +217,6 @@ func (c *cards) card(ctx context.Context) ([]byte, error) {
 // openPersons makes what registrations and registers are worked on with beside the calls. The first load of registers comes before the first
 // call.
 func (s *server) openPersons(ctx context.Context) error {
-	s.openNAS(ctx)
 	if !s.usesRegisters() {
 		return nil
 	}

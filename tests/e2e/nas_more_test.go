@@ -486,7 +486,8 @@ func TestNASFetch(t *testing.T) {
 
 // TestNASAdministration: topics are made, closed and taken away.
 func TestNASAdministration(t *testing.T) {
-	onEveryStore(t, nsptest.Options{}, func(t *testing.T, s *nsptest.Server) {
+	o := nsptest.Options{Set: map[string]string{"minlog.consumer.topics": nsptest.Topic + ",minlog.older"}}
+	onEveryStore(t, o, func(t *testing.T, s *nsptest.Server) {
 		n, operator := subscribing(s, nasCVR), s.Operator(t)
 
 		t.Run("T50 made again", func(t *testing.T) {
@@ -495,6 +496,11 @@ func TestNASAdministration(t *testing.T) {
 			assert.Less(t, operator.Do(t, http.MethodPost, "/api/nas/v1/admin/topics", asked, nil).StatusCode, 300, "the same again")
 			asked["partitions"] = 3
 			assert.Equal(t, http.StatusConflict, operator.Do(t, http.MethodPost, "/api/nas/v1/admin/topics", asked, nil).StatusCode)
+			for _, minlog := range []string{nsptest.Topic, "minlog.older"} { // are MinLog's, and no findings
+				other := map[string]any{"topic": "urn:x:Other", "internal": minlog, "partitions": 1, "adopt": true}
+				status := operator.Do(t, http.MethodPost, "/api/nas/v1/admin/topics", other, nil).StatusCode
+				assert.Equal(t, http.StatusConflict, status, minlog)
+			}
 			require.NoError(t, s.Topics.CreateTopic(t.Context(), "stray", messagelog.Spec{Partitions: 1}))
 			require.NoError(t, s.Topics.DeleteTopic(t.Context(), "fifty"))
 			var found struct {
