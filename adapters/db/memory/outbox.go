@@ -110,7 +110,7 @@ func (s outbox) change(ctx context.Context, from map[string]noticeRow, id string
 }
 
 func (s outbox) Done(ctx context.Context, id string, at time.Time) error {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	_, err := s.change(ctx, rows.waiting, id, func(u *unit, _ noticeRow) {
 		drop(u, rows.waiting, id)
 		put(u, rows.sent, id, instant(at))
@@ -119,7 +119,7 @@ func (s outbox) Done(ctx context.Context, id string, at time.Time) error {
 }
 
 func (s outbox) Later(ctx context.Context, id string, next time.Time) error {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	_, err := s.change(ctx, rows.waiting, id, func(u *unit, row noticeRow) {
 		row.next = instant(next)
 		row.notice.Attempts++
@@ -129,7 +129,7 @@ func (s outbox) Later(ctx context.Context, id string, next time.Time) error {
 }
 
 func (s outbox) Park(ctx context.Context, id, code string) error {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	_, err := s.change(ctx, rows.waiting, id, func(u *unit, row noticeRow) {
 		row.code = code
 		drop(u, rows.waiting, id)
@@ -156,7 +156,7 @@ func (s outbox) Parked(ctx context.Context, n int) (found []notice.Parked, err e
 }
 
 func (s outbox) Retry(ctx context.Context, id string, now time.Time) error {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	return wasParked(s.change(ctx, rows.parked, id, func(u *unit, row noticeRow) {
 		row.next, row.code, row.notice.Attempts = instant(now), "", 0
 		drop(u, rows.parked, id)
@@ -165,7 +165,7 @@ func (s outbox) Retry(ctx context.Context, id string, now time.Time) error {
 }
 
 func (s outbox) Drop(ctx context.Context, id string) error {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	return wasParked(s.change(ctx, rows.parked, id, func(u *unit, _ noticeRow) {
 		drop(u, rows.parked, id)
 		drop(u, rows.known, id)
@@ -193,7 +193,7 @@ func (s outbox) Waiting(ctx context.Context) (waiting, parked int, oldest time.T
 }
 
 func (s outbox) Forget(ctx context.Context, sent time.Time, n int) (done bool, err error) {
-	rows := s.db.outbox
+	rows := &s.db.outbox
 	err = s.db.alone(ctx, func(u *unit) error {
 		deleted := 0
 		for id, at := range rows.sent {
