@@ -70,6 +70,26 @@ const (
 	ConsentOverrides        Context   = "ConsentOverrides"
 	ConsentRetention        Context   = "ConsentRetention" // a job
 
+	LTRBTR                 Component = "LTR-BTR" // living wills and treatment wills
+	CreateLivingWill       Context   = "createLivingWill"
+	UpdateLivingWill       Context   = "updateLivingWill"
+	DeleteLivingWill       Context   = "deleteLivingWill"
+	GetLivingWill          Context   = "getLivingWill"
+	HasLivingWill          Context   = "hasLivingWill"
+	CreateTreatmentWill    Context   = "createTreatmentWill"
+	UpgradeToTreatmentWill Context   = "upgradeToTreatmentWill"
+	UpdateTreatmentWill    Context   = "updateTreatmentWill"
+	DeleteTreatmentWill    Context   = "deleteTreatmentWill"
+	GetTreatmentWill       Context   = "getTreatmentWill"
+	GetForcedTreatment     Context   = "getTreatmentWillWithOnlyForcedTreatment"
+	HasTreatmentWill       Context   = "hasTreatmentWill"
+
+	FGVHR           Component = "FGVHR" // fravalg af genoplivning ved hjertestop
+	RegisterConsent Context   = "registerConsent"
+	UpdateConsent   Context   = "updateConsent"
+	DeleteConsent   Context   = "deleteConsent"
+	GetConsent      Context   = "getConsent"
+
 	NAS              Component = "NAS" // notifications
 	Notify           Context   = "Notify"
 	Subscribe        Context   = "Subscribe"
@@ -187,6 +207,14 @@ var (
 	ConsentAnswer   = Key{"answer", SPI}
 	ConsentOverride = Key{"override", SPI}
 	Items           = Key{"items", NPI} // how many
+)
+
+// Keys of wills and of the opt-out of resuscitation, beside those of consent (patient, actor, consent-status). Wishes are never told.
+var (
+	WillRegister = Key{"register", NPI}    // LTR or BTR
+	WillExists   = Key{"will-exists", SPI} // true or false, of reads
+	ValidFrom    = Key{"valid-from", RPI}  // whole days until it is in force
+	AliasesRead  = Key{"aliases", NPI}     // unavailable: other numbers of the person were not looked at
 )
 
 // Keys of the notification service. None is ever given the id of a person.
