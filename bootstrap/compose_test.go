@@ -97,7 +97,7 @@ func TestCompose(t *testing.T) {
 		})
 	}
 	have := slices.Sorted(maps.Keys(roles))
-	want := []string{RoleConsole, RoleECPR, RoleStamdata, RoleConsent, RoleMinLogCleanup, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogRegistration, RoleSTS,
+	want := []string{RoleConsole, RoleECPR, RoleStamdata, RoleConsent, RoleWills, RoleFGVHR, RoleMinLogCleanup, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogRegistration, RoleSTS,
 		RoleNASBroker, RoleNASSubscriber, RoleNASCleanup}
 	slices.Sort(want)
 	assert.Equal(t, want, have)

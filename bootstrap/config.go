@@ -48,6 +48,8 @@ const (
 	RoleECPR               = "ecpr"
 	RoleStamdata           = "stamdata" // registers: look-up, copies, import
 	RoleConsent            = "consent"
+	RoleWills              = "wills"          // living wills and treatment wills
+	RoleFGVHR              = "fgvhr"          // opt-out of resuscitation
 	RoleNASBroker          = "nas-broker"     // notifications are handed in
 	RoleNASSubscriber      = "nas-subscriber" // and fetched
 	RoleNASCleanup         = "nas-cleanup"
@@ -57,7 +59,7 @@ const (
 func roles() []string {
 	return []string{
 		RoleAll, RoleMinLogRegistration, RoleMinLogConsumer, RoleMinLogLookup, RoleMinLogCleanup, RoleSTS, RoleConsole, RoleECPR, RoleStamdata, RoleConsent,
-		RoleNASBroker, RoleNASSubscriber, RoleNASCleanup,
+		RoleWills, RoleFGVHR, RoleNASBroker, RoleNASSubscriber, RoleNASCleanup,
 	}
 }
 
@@ -327,9 +329,11 @@ type Config struct {
 		}
 		Retention struct{ InactiveYears, OverrideYears int }
 	}
-	NAS  NAS
-	SCES struct{ CountyCode string }
-	SKRS struct {
+	Wills Wills
+	FGVHR FGVHR
+	NAS   NAS
+	SCES  struct{ CountyCode string }
+	SKRS  struct {
 		MaxRecords int
 		ECPR2      struct{ Validity bool }
 	}
@@ -405,7 +409,7 @@ func DefaultConfig() Config {
 	c.Consent.Limits.Entries, c.Consent.Limits.Active, c.Consent.Limits.Items, c.Consent.Limits.PositiveYears = 100, 1000, 10_000, 10
 	c.Consent.Override.VerifyAuthorisation, c.Consent.MinLog, c.Consent.Aliases = true, string(consenting.LogOverride), true
 	c.Consent.Org.Source, c.Consent.Org.MaxAge, c.Consent.Retention.OverrideYears = OrgStamdata, 336*time.Hour, 5
-	c.NAS = defaultNAS()
+	c.Wills, c.FGVHR, c.NAS = defaultWills(), defaultFGVHR(), defaultNAS()
 	c.SCES.CountyCode = "0000"
 	c.SKRS.MaxRecords, c.SKRS.ECPR2.Validity = 2000, true
 	c.Stamdata.Interval, c.Stamdata.MaxCloseShare = 5*time.Minute, 0.10
@@ -455,6 +459,7 @@ func (c *Config) complete() {
 	if c.Grants == nil {
 		c.Grants = map[string][]string{}
 	}
+	c.completeWills()
 	for _, pair := range []struct{ key, cert *string }{{&c.STS.KeyFile, &c.STS.CertFile}, {&c.IDWS.KeyFile, &c.IDWS.CertFile}} {
 		if ext := filepath.Ext(*pair.key); *pair.cert == "" && *pair.key != "" && !isPKCS12(*pair.key) {
 			*pair.cert = strings.TrimSuffix(*pair.key, ext) + ".pem"
@@ -496,6 +501,11 @@ func (c *Config) completeDevelopment() {
 	}
 	if len(c.Security.Administrators) == 0 {
 		c.Security.Administrators = []auth.Administrator{sampleAdministrator()}
+	}
+	for _, roles := range []*[]string{&c.Wills.AdminRoles, &c.FGVHR.AdminRoles} {
+		if len(*roles) == 0 {
+			*roles = []string{sampleAdministrator().Role}
+		}
 	}
 	grants := developmentGrants()
 	maps.Copy(grants, c.Grants)
@@ -547,9 +557,9 @@ func (c *Config) usesStore() bool {
 }
 
 // logsItself tells whether this process puts what it does itself into the message log: lookups on behalf of others, what is done
-// with consent.
+// with consent, wills and opt-outs.
 func (c *Config) logsItself() bool {
-	return c.runsAny(RoleMinLogLookup, RoleConsent) && c.MinLog.Remote.URL == ""
+	return c.runsAny(RoleMinLogLookup, RoleConsent, RoleWills, RoleFGVHR) && c.MinLog.Remote.URL == ""
 }
 
 // loopback tells whether every address can be reached from this machine alone.
@@ -605,6 +615,7 @@ func (c *Config) Validate() error {
 	c.validateScale(wrong)
 	c.validateTrace(wrong)
 	c.validateNAS(wrong)
+	c.validateWills(wrong)
 	switch c.Security.Mode {
 	case Development:
 		wrong(!c.loopback() && !c.Security.DevelopmentAnywhere, "security.mode",
@@ -622,7 +633,7 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 	wrong(c.runsAny(RoleMinLogRegistration) != c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
 		"where the message log is embedded in a store of this process, minlog-registration and minlog-consumer go together")
 	wrong(c.logsItself() && !c.runsAny(RoleMinLogConsumer) && m.Driver == embedded && c.Store.Driver != "postgres", "roles",
-		"where the message log is embedded in a store of this process, minlog-lookup and consent go together with minlog-consumer, or need minlog.remote")
+		"where the message log is embedded in a store of this process, minlog-lookup, consent, wills and fgvhr go together with minlog-consumer, or need minlog.remote")
 	c.validateAccess(wrong)
 	wrong(!slices.Contains(c.MinLog.Consumer.Topics, c.MinLog.Topic) && c.runsAny(RoleMinLogConsumer), "minlog.consumer.topics",
 		"lacks minlog.topic, %s", c.MinLog.Topic)
@@ -646,7 +657,7 @@ func (c *Config) validateScale(wrong func(bad bool, key, format string, args ...
 func (c *Config) validateAccess(wrong func(bad bool, key, format string, args ...any)) {
 	remote := &c.MinLog.Remote
 	wrong(c.MinLog.OwnCVR != "" && !cvrNumber.MatchString(c.MinLog.OwnCVR), "minlog.own_cvr", "want the eight digits of a CVR number")
-	wrong(c.logsItself() && c.MinLog.OwnCVR == "", "minlog.own_cvr", "minlog-lookup and consent register what they do: they need one, or minlog.remote")
+	wrong(c.logsItself() && c.MinLog.OwnCVR == "", "minlog.own_cvr", "minlog-lookup, consent, wills and fgvhr register what they do: they need one, or minlog.remote")
 	wrong((remote.URL != "" || remote.STS != "" || remote.Key.Cert != "" || remote.Key.Key != "") &&
 		(remote.URL == "" || remote.STS == "" || remote.Key.Cert == "" || remote.Key.Key == ""),
 		"minlog.remote.url", "needs the address of the registration, that of a token service, and a certificate with its key")

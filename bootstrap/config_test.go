@@ -77,7 +77,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"OC-26 cards bound to no certificate", "dgws:\n  bind_card_to_tls: require\n", nil, nil, `dgws.bind_card_to_tls: needs the certificates of clients`},
 		{"all is everything already", "roles: [all, sts]\n", nil, nil, `roles: all excludes the others`},
 		{"a front without its consumer", "roles: [minlog-registration]\n", nil, nil, `roles: where the message log is embedded`},
-		{"lookups of others without a consumer", "roles: [minlog-lookup]\n", nil, nil, `roles: where the message log is embedded in a store of this process, minlog-lookup and consent go together with minlog-consumer`},
+		{"lookups of others without a consumer", "roles: [minlog-lookup]\n", nil, nil, `roles: where the message log is embedded in a store of this process, minlog-lookup, consent, wills and fgvhr go together with minlog-consumer`},
 		{"a window that is no length of time", "minlog:\n  reduction: {systems: {FMK: soon}}\n", nil, nil, `minlog.reduction.systems: FMK: `},
 		{"a window for nobody", "", []string{"NSPD_MINLOG_REDUCTION_SYSTEMS==10m"}, nil, `minlog.reduction.systems: "=10m" is no name with a length of time`},
 		{"an organisation that has no CVR number", "minlog: {own_cvr: \"3325787\"}\n", nil, nil, `minlog.own_cvr: want the eight digits of a CVR number`},

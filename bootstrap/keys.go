@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,12 +43,12 @@ func withoutPassword(dsn string) string {
 }
 
 // keys lists every key there is, in the order of the example file.
-func keys() []key { return append(ownKeys(), nasKeys()...) }
+func keys() []key { return slices.Concat(ownKeys(), willKeys(), nasKeys()) }
 
-// ownKeys are the keys of all but the notification service.
+// ownKeys are the keys of all but wills and the notification service.
 func ownKeys() []key {
 	return []key{
-		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API), ecpr, stamdata (CPR look-up, register copies, import), consent, nas-broker (notifications are handed in), nas-subscriber (and fetched), nas-cleanup", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
+		{path: "roles", doc: "what this process runs: all, or some of minlog-registration, minlog-consumer, minlog-lookup, minlog-cleanup, sts (token service), console (JSON API), ecpr, stamdata (CPR look-up, register copies, import), consent, wills (living and treatment wills), fgvhr (opt-out of resuscitation), nas-broker (notifications are handed in), nas-subscriber (and fetched), nas-cleanup", field: func(c *Config) field { return &choices{&c.Roles, roles()} }},
 		{path: "instance", doc: "name of this process, in log file names and as producer of Kafka: no two processes that register have the same; empty = host name", field: func(c *Config) field { return (*text)(&c.Instance) }},
 		{path: "data_dir", doc: "folder of all files of this process; made if absent", field: func(c *Config) field { return (*text)(&c.DataDir) }},
 

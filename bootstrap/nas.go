@@ -192,8 +192,14 @@ func (s *server) ensureTopics(ctx context.Context) error {
 	if s.cfg.Security.Mode == Development {
 		access = []string{nas.Everybody}
 	}
+	topics := s.cfg.willTopics()
 	if s.cfg.ECPR.Notify.Enabled {
-		return s.nas.admin.Ensure(ctx, nas.TopicName(s.cfg.ECPR.Notify.Topic), access)
+		topics = append(topics, nas.TopicName(s.cfg.ECPR.Notify.Topic))
+	}
+	for _, t := range topics {
+		if err := s.nas.admin.Ensure(ctx, t, access); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func defaultNAS() (n NAS) {
 
 // publishes tells whether this process puts notifications into the message log: those that are handed in, or its own.
 func (c *Config) publishes() bool {
-	return c.runsAny(RoleNASBroker) || c.runsAny(RoleECPR) && c.NAS.Remote.URL == ""
+	return c.runsAny(RoleNASBroker) || c.runsAny(RoleECPR, RoleWills, RoleFGVHR) && c.NAS.Remote.URL == ""
 }
 
 // runsNAS tells whether this process has a part of the notification service.

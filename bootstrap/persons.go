@@ -54,7 +54,7 @@ func (s *server) openRegisters(ctx context.Context) error {
 
 // usesRegisters tells whether this process reads or keeps registers.
 func (s *server) usesRegisters() bool {
-	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR, RoleMinLogLookup, RoleConsent) || s.runsSTS())
+	return s.cfg.usesStore() && (s.cfg.runsAny(RoleStamdata, RoleECPR, RoleMinLogLookup, RoleConsent, RoleWills, RoleFGVHR) || s.runsSTS())
 }
 
 // refuseSynthetic tells whether the store took in registers of a test federation.
@@ -244,7 +244,7 @@ func (s *server) openPersons(ctx context.Context) error {
 		}
 		s.runner.Jobs = append(s.runner.Jobs, s.exporter().Job(s.cfg.ECPR.Export.Interval, s.cfg.Jobs.LeaseTTL))
 	}
-	if s.cfg.runsAny(RoleECPR, RoleConsent) {
+	if s.cfg.runsAny(RoleECPR, RoleConsent, RoleWills, RoleFGVHR) {
 		if err := s.openRelay(); err != nil {
 			return err
 		}

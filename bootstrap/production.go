@@ -37,7 +37,7 @@ func (c *Config) validateProduction(wrong func(bad bool, key, format string, arg
 			wrong(within(c.Security.FederationDir, file(c)), k.path, "the file is of a test federation")
 		}
 	}
-	wrong(c.runsAny(RoleMinLogRegistration, RoleMinLogLookup, RoleConsole, RoleConsent) && c.IDWS.SignResponses && c.IDWS.KeyFile == "", "idws.key_file",
+	wrong(c.runsAny(RoleMinLogRegistration, RoleMinLogLookup, RoleConsole, RoleConsent, RoleWills, RoleFGVHR) && c.IDWS.SignResponses && c.IDWS.KeyFile == "", "idws.key_file",
 		"production needs a key that signs answers, or idws.sign_responses: false")
 	wrong(c.Runs(RoleSTS) && c.STS.KeyFile == "", "sts.key_file", "a token service in production needs a key of its own")
 	wrong(c.Runs(RoleSTS) && c.STS.PeopleFile == "", "sts.people_file", "a token service in production needs to know who holds which certificate")
