@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/opennsp/nsp/domain/cpr"
-	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/domain/will"
 )
@@ -35,4 +34,4 @@ type WillStore interface {
 }
 
 // ErrWillConflict: the change of a will, or of an opt-out, does not follow what is kept.
-var ErrWillConflict error = fault.Error{Kind: fault.Conflict, Code: "conflict", Text: "the registration was changed at the same time"}
+var ErrWillConflict = will.ErrConflict // and fgvhr.ErrConflict, which is equal

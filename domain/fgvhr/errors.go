@@ -11,6 +11,7 @@ var (
 	ErrChanged       error = fault.Error{Kind: fault.Stale, Code: "registration_changed", Text: "the registration was changed by someone else"}
 	ErrStatus        error = fault.Error{Kind: fault.Invalid, Code: "invalid_status", Text: "status change not allowed"}
 	ErrDate          error = fault.Error{Kind: fault.Invalid, Code: "invalid_date", Text: "date not allowed"}
+	ErrConflict      error = fault.Error{Kind: fault.Conflict, Code: "conflict", Text: "the registration was changed at the same time"}
 	ErrCitizen       error = fault.Error{Kind: fault.Malformed, Code: "invalid_id", Text: "the citizen's id is not valid"}
 	ErrNotAuthorized error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access"}
 	ErrMinLog              = fault.Error{Kind: fault.Unavailable, Code: "minlog_unavailable", Text: "MinLog is unavailable, nothing was done"}

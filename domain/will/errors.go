@@ -12,6 +12,7 @@ var (
 	ErrNotFound      error = fault.Error{Kind: fault.NotFound, Code: "will_not_found", Text: "the citizen has no valid will"}
 	ErrClosed        error = fault.Error{Kind: fault.Conflict, Code: "register_closed", Text: "living wills can no longer be created or changed"}
 	ErrChanged       error = fault.Error{Kind: fault.Stale, Code: "registration_changed", Text: "the registration was changed by someone else"}
+	ErrConflict      error = fault.Error{Kind: fault.Conflict, Code: "conflict", Text: "the registration was changed at the same time"}
 	ErrCitizen       error = fault.Error{Kind: fault.Malformed, Code: "invalid_id", Text: "the citizen's id is not valid"}
 	ErrNotAuthorized error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access"}
 	ErrMinLog              = fault.Error{Kind: fault.Unavailable, Code: "minlog_unavailable", Text: "MinLog is unavailable, nothing was done"}
