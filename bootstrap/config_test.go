@@ -253,10 +253,10 @@ func TestLoadSecurity(t *testing.T) {
 		assert.Equal(t, []string{"https://minlog", "https://audience.nspop.dk/minlog", "https://audience.nspop.dk/minspaerring", "https://fsk"}, c.STS.Audiences)
 		assert.Equal(t, []string{"OPENNSP-DEV-STS", "https://sts.sosi.dk/", "https://bootstrap.sts.nspop.dk/", "https://bootstrap.sts.nemlog-in.dk/"}, c.STS.OwnAudiences)
 	})
-	t.Run("production gives nobody anything", func(t *testing.T) {
+	t.Run("production gives nobody anything but who runs the shared data card its look at what exists", func(t *testing.T) {
 		c := load(t, "security:\n  mode: production\n  trust_file: t.yaml\nhttp:\n  behind_proxy: true\nidws:\n  key_file: /etc/nsp/idws.key\nminlog: {own_cvr: \"33257872\"}\n")
 		assert.Empty(t, c.Security.Administrators)
-		assert.Empty(t, c.Grants)
+		assert.Equal(t, map[string][]string{"wills.has": {"33257872"}, "fgvhr.read": {"33257872"}}, c.Grants)
 		assert.False(t, *c.STS.AllowBearer || *c.STS.AcceptSHA1Requests)
 		assert.Empty(t, c.STS.KeyFile+c.STS.CertFile+c.STS.PeopleFile)
 		assert.Equal(t, "/etc/nsp/idws.pem", c.IDWS.CertFile, "beside the key")
