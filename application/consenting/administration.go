@@ -228,7 +228,7 @@ func (a *Administration) admit(ctx context.Context, c identity.Caller, citizen c
 	if err := cmp.Or(checkHSUID(c, false), checkCode(c, &Question{})); err != nil {
 		return err
 	}
-	if proof(c) == identity.DGWS && c.Credential.Level < minLevel {
+	if c.Proof() == identity.DGWS && c.Credential.Level < minLevel {
 		return errLevel
 	}
 	switch c.Kind {
@@ -237,7 +237,7 @@ func (a *Administration) admit(ctx context.Context, c identity.Caller, citizen c
 			return err
 		}
 	case identity.Professional:
-		if !signed(c) || !a.staff(c) && !(professionals && a.professional(c)) {
+		if !c.Signed() || !a.staff(c) && !(professionals && a.professional(c)) {
 			return ErrNotForCitizen
 		}
 	case identity.Unknown, identity.System, identity.Operator:
@@ -251,7 +251,7 @@ func (a *Administration) admit(ctx context.Context, c identity.Caller, citizen c
 
 // self tells whether the caller is the citizen, by her own token or by the word of a portal.
 func (a *Administration) self(ctx context.Context, c identity.Caller, citizen cpr.Number) error {
-	token := !c.Vouched && (proof(c) == identity.IDWS || proof(c) == identity.Sample)
+	token := !c.Vouched && (c.Proof() == identity.IDWS || c.Proof() == identity.Sample)
 	if c.OnBehalfOf != nil || c.CPR.IsZero() || !citizen.IsZero() && !c.Is(citizen) || !token && !vouched(c) {
 		return ErrNotForCitizen
 	}

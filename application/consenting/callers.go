@@ -85,25 +85,8 @@ func checkOrganisation(c identity.Caller, t *org.Tree, at time.Time) error {
 	return err
 }
 
-// proof is the scheme by which the caller, or the one who opened its session, proved who it is.
-func proof(c identity.Caller) identity.Scheme {
-	if c.Credential.Scheme == identity.Session {
-		return c.Credential.Origin
-	}
-	return c.Credential.Scheme
-}
-
-// signed tells whether an ID card of level 4 or a token says who the professional is: no system's word.
-func signed(c identity.Caller) bool {
-	if c.Kind != identity.Professional || c.Vouched || c.CPR.IsZero() {
-		return false
-	}
-	p := proof(c)
-	return p == identity.IDWS || (p == identity.DGWS || p == identity.Sample) && c.Credential.Level >= 4
-}
-
 // vouched tells whether the word of a system with an ID card says who the caller is.
-func vouched(c identity.Caller) bool { return c.Vouched && c.HSUID != nil && proof(c) == identity.DGWS }
+func vouched(c identity.Caller) bool { return c.Vouched && c.HSUID != nil && c.Proof() == identity.DGWS }
 
 // system is the name of the system that the caller uses, at most 200 characters.
 func system(c identity.Caller) string {

@@ -160,12 +160,12 @@ func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *
 	if err := checkCode(caller, q); err != nil {
 		return nobody, err
 	}
-	if proof(caller) == identity.DGWS && caller.Credential.Level < minLevel {
+	if caller.Proof() == identity.DGWS && caller.Credential.Level < minLevel {
 		return nobody, errLevel
 	}
 	switch {
 	case caller.Kind == identity.Citizen && !caller.Vouched:
-		if p := proof(caller); p != identity.IDWS && p != identity.Sample || caller.OnBehalfOf != nil {
+		if p := caller.Proof(); p != identity.IDWS && p != identity.Sample || caller.OnBehalfOf != nil {
 			return nobody, ErrNotForCitizen
 		}
 		return own(caller, q)
@@ -174,7 +174,7 @@ func (v *Verification) verifier(ctx context.Context, caller identity.Caller, q *
 			return nobody, err
 		}
 		return own(caller, q)
-	case signed(caller) && caller.Credential.Scheme != identity.Session && !q.Foreign:
+	case caller.Signed() && caller.Credential.Scheme != identity.Session && !q.Foreign:
 		if caller.Authorised() {
 			return authorised, nil
 		}
@@ -196,7 +196,7 @@ const minLevel = 3
 // said tells whether a system that opened a session with its ID card says in the message itself who uses it.
 func said(c identity.Caller) bool {
 	return !c.Vouched && c.Credential.Scheme == identity.Session && c.Credential.Level >= minLevel &&
-		(proof(c) == identity.DGWS || proof(c) == identity.Sample)
+		(c.Proof() == identity.DGWS || c.Proof() == identity.Sample)
 }
 
 // own is the citizen who asks about herself.
