@@ -48,3 +48,35 @@ func (c Caller) Administers(roles []string) bool {
 	return c.Signed() && c.OnBehalfOf == nil && c.Org.CVR != "" && strings.TrimSpace(c.Org.Name) != "" &&
 		c.NationalRole != "" && slices.Contains(roles, c.NationalRole)
 }
+
+// Actor is how the audit log and registers name who did something.
+type Actor struct {
+	Role   string // CITIZEN, HEALTHCARE_PROFESSIONAL, SYSTEM or ADMIN; "" = none of them
+	ID     string
+	Source string // what the ID is: CPR, AUTH (authorisation code) or CVR
+}
+
+// Actor returns how the caller is named; admin tells that it calls as an administrator.
+func (c Caller) Actor(admin bool) Actor {
+	person := func(role string) Actor {
+		if c.CPR.IsZero() {
+			return Actor{Role: role}
+		}
+		return Actor{role, c.CPR.Digits(), "CPR"}
+	}
+	switch {
+	case admin:
+		return person("ADMIN")
+	case c.Kind == Citizen:
+		return person("CITIZEN")
+	case c.Authorised():
+		return Actor{"HEALTHCARE_PROFESSIONAL", c.AuthorisationCode, "AUTH"}
+	case c.Kind == Professional:
+		return person("HEALTHCARE_PROFESSIONAL")
+	case c.Kind == System && c.Org.CVR != "":
+		return Actor{"SYSTEM", c.Org.CVR, "CVR"}
+	case c.Kind == System:
+		return Actor{Role: "SYSTEM"}
+	}
+	return Actor{}
+}
