@@ -25,7 +25,7 @@ help: ## list the targets
 run: build ## start the server on 127.0.0.1:8080 with its data under ./data
 	bin/nspd serve
 
-demo: build ## show one national service end to end, on a free port and in a temporary folder
+demo: build ## show a scene of each national service, on a free port and in a temporary folder
 	bin/nspd demo
 
 build: ## build bin/nspd; the go command writes version and commit into it

@@ -16,8 +16,10 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/bootstrap"
+	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/nas"
 )
 
 type demoCommand struct {
@@ -45,7 +47,7 @@ func (c demoCommand) Run(s streams) error {
 		defer os.RemoveAll(dir)
 	}
 	d := &demo{out: s.out, dir: dir, sample: sample, http: &http.Client{}}
-	fmt.Fprint(s.out, "OpenNSP demo: an access to health data is registered and found again. Nothing leaves this machine.\n\n")
+	fmt.Fprint(s.out, "OpenNSP demo: a scene of each national service. Nothing leaves this machine.\n")
 	started := time.Now()
 	err = d.run(ctx)
 	if stopped := d.stop(); err == nil {
@@ -77,35 +79,56 @@ type demo struct {
 	citizen                   *citizen
 	bulk                      []minlog.Entry
 	registered                time.Time
+
+	topic     nas.TopicName // of changes of replacement numbers
+	pullPoint string        // its path
+	number    ecpr.Number   // that the doctor gave
+}
+
+// scene is what is shown of a service.
+type scene struct {
+	title string
+	steps []demoStep
+}
+
+type demoStep struct {
+	title string
+	do    func(context.Context) (told string, err error)
 }
 
 func (d *demo) run(ctx context.Context) error {
-	for _, step := range []struct {
-		title string
-		do    func(context.Context) (string, error)
-	}{
-		{"Start a server with a test federation of its own", d.start},
-		{"ID card for the system " + d.sample.Registrar + " (level 3)", d.cardOf(d.sample.Registrar, &d.registrar)},
-		{"ID card for the employee " + d.sample.Reader + " (level 4)", d.cardOf(d.sample.Reader, &d.reader)},
-		{"ID card for the doctor " + d.sample.Doctor + " (level 4)", d.cardOf(d.sample.Doctor, &d.doctor)},
-		{"Register accesses in one signed message", d.register},
-		{"Wait until all of them can be looked up", d.consumed},
-		{"The employee reads her own log", d.ownLog},
-		{"The doctor reads what others did on her behalf", d.assistants},
-		{"A citizen logs in and gets an identity token", d.login},
-		{"She reads her own log, signed both ways", d.citizenLog},
-		{"A message whose ID card was changed", d.forged},
-		{"Another person's log", d.foreign},
-		{"Stop the server in order", func(context.Context) (string, error) { return "", d.stop() }},
+	for _, scene := range []scene{
+		{"A server, and who calls it", []demoStep{
+			{"Start a server with a test federation of its own", d.start},
+			{"ID card for the system " + d.sample.Registrar + " (level 3)", d.cardOf(d.sample.Registrar, &d.registrar)},
+			{"ID card for the employee " + d.sample.Reader + " (level 4)", d.cardOf(d.sample.Reader, &d.reader)},
+			{"ID card for the doctor " + d.sample.Doctor + " (level 4)", d.cardOf(d.sample.Doctor, &d.doctor)},
+		}},
+		{"MinLog: who looked at whose health data", []demoStep{
+			{"Register accesses in one signed message", d.register},
+			{"Wait until all of them can be looked up", d.consumed},
+			{"The employee reads her own log", d.ownLog},
+			{"The doctor reads what others did on her behalf", d.assistants},
+			{"A citizen logs in and gets an identity token", d.login},
+			{"She reads her own log, signed both ways", d.citizenLog},
+			{"A message whose ID card was changed", d.forged},
+			{"Another person's log", d.foreign},
+		}},
+		d.consentScene(),
+		d.notificationScene(),
+		{"The end", []demoStep{{"Stop the server in order", func(context.Context) (string, error) { return "", d.stop() }}}},
 	} {
-		started := time.Now()
-		told, err := step.do(ctx)
-		took := time.Since(started)
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.title, err)
+		fmt.Fprintf(d.out, "\n%s\n", scene.title)
+		for _, step := range scene.steps {
+			started := time.Now()
+			told, err := step.do(ctx)
+			took := time.Since(started)
+			if err != nil {
+				return fmt.Errorf("%s: %w", step.title, err)
+			}
+			d.steps++
+			fmt.Fprintf(d.out, "%3d  %s %s %8.1f ms\n", d.steps, padded(step.title, 48), padded(told, 44), float64(took.Microseconds())/1000)
 		}
-		d.steps++
-		fmt.Fprintf(d.out, "%3d  %s %s %8.1f ms\n", d.steps, padded(step.title, 48), padded(told, 44), float64(took.Microseconds())/1000)
 	}
 	return nil
 }
@@ -120,10 +143,12 @@ func (d *demo) start(ctx context.Context) (string, error) {
 	cfg, err := bootstrap.Load(bootstrap.Sources{File: os.DevNull, Flags: []bootstrap.Setting{
 		{Key: "data_dir", Value: d.dir}, {Key: "http.addr", Value: "127.0.0.1:0"}, {Key: "admin.addr", Value: ""},
 		{Key: "shutdown.drain_delay", Value: "0"}, {Key: "audit.min_free", Value: "0"}, {Key: "minlog.consumer.batch_wait", Value: "20ms"},
+		{Key: "outbox.poll", Value: "20ms"},
 	}})
 	if err != nil {
 		return "", err
 	}
+	d.topic = nas.TopicName(cfg.ECPR.Notify.Topic)
 	running, shut := context.WithCancel(context.WithoutCancel(ctx))
 	ready := make(chan bootstrap.Started, 1)
 	d.shut, d.stopped = shut, make(chan error, 1)
@@ -185,20 +210,25 @@ func (d *demo) own() int { return d.of(d.reader.sample.Person.CPR.Digits()) }
 
 // consumed asks until the log is complete.
 func (d *demo) consumed(ctx context.Context) (string, error) {
+	err := until(ctx, func() (bool, error) {
+		all, err := d.read(ctx, d.reader)
+		return len(all) >= d.own(), err
+	})
+	return fmt.Sprintf("%d ms after the answer", time.Since(d.registered).Milliseconds()), err
+}
+
+// until asks until it is done.
+func until(ctx context.Context, ask func() (done bool, err error)) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		all, err := d.read(ctx, d.reader)
-		if err != nil {
-			return "", err
-		}
-		if len(all) >= d.own() {
-			return fmt.Sprintf("%d ms after the answer", time.Since(d.registered).Milliseconds()), nil
+		if done, err := ask(); done || err != nil {
+			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return "", fmt.Errorf("%d of %d accesses after %v", len(all), d.own(), time.Since(d.registered))
+			return ctx.Err()
 		}
 	}
 }
@@ -262,7 +292,7 @@ func (d *demo) assistants(ctx context.Context) (string, error) {
 
 // login has the citizen log in at the test identity provider, and the portal exchange that for a token.
 func (d *demo) login(ctx context.Context) (_ string, err error) {
-	d.citizen, err = connectCitizen(ctx, addresses{d.base, d.base}, d.dir+"/federation", d.sample.Citizen, minLogName, d.http)
+	d.citizen, err = d.audience(ctx, minLogName)
 	if err != nil {
 		return "", err
 	}

@@ -40,6 +40,14 @@ type demoSample struct {
 	Reader    string `yaml:"reader"`
 	Doctor    string `yaml:"doctor"`
 	Citizen   string `yaml:"citizen"`
+	Practice  string `yaml:"practice"`
+	Newcomer  struct {
+		Given  string `yaml:"given"`
+		Family string `yaml:"family"`
+		Gender string `yaml:"gender"`
+		Birth  string `yaml:"birth"`
+		CPR    string `yaml:"cpr"`
+	} `yaml:"newcomer"`
 }
 
 func readDemo() (s demoSample, err error) {

@@ -14,7 +14,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // commands are what can be asked of nspd.
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run the server: registration, lookups, and in development the test token service."`
-	Demo     demoCommand     `cmd:"" help:"Show one national service end to end, on a free port and in a temporary folder."`
+	Demo     demoCommand     `cmd:"" help:"Show a scene of each national service, on a free port and in a temporary folder."`
 	Call     callCommand     `cmd:"" help:"Call an operation as a sample person of the test federation."`
 	Config   configCommand   `cmd:"" help:"Print or check the configuration."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the store's schema up to date."`

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opennsp/nsp/adapters/auth/hsuid"
+	"github.com/opennsp/nsp/adapters/soap/consentws"
+	"github.com/opennsp/nsp/adapters/soap/nasws"
+	"github.com/opennsp/nsp/application/consenting"
+	"github.com/opennsp/nsp/application/notifying"
+	"github.com/opennsp/nsp/domain/consent"
+	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/ecpr"
+	"github.com/opennsp/nsp/domain/identity"
+	"github.com/opennsp/nsp/domain/minlog"
+	"github.com/opennsp/nsp/domain/nas"
+	"github.com/opennsp/nsp/domain/org"
+	"github.com/opennsp/nsp/domain/validity"
+)
+
+// audience logs the citizen in for a service.
+func (d *demo) audience(ctx context.Context, name string) (*citizen, error) {
+	return connectCitizen(ctx, addresses{d.base, d.base}, d.dir+"/federation", d.sample.Citizen, name, d.http)
+}
+
+// inMinLog waits until the citizen reads in her log that somebody did something in a system.
+func (d *demo) inMinLog(system, activity string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (by string, err error) {
+		q := window{System: system, Grouping: "None", Limit: 20}.question(minlog.ID{Source: minlog.CPR, Value: d.sample.Citizen})
+		err = until(ctx, func() (bool, error) {
+			log, err := d.citizen.minLog().Citizens(ctx, q)
+			for _, g := range log.Groups {
+				if g.Head.Activity == activity {
+					by = g.Head.Activity + ", " + g.Head.UserName
+					return true, nil
+				}
+			}
+			return false, err
+		})
+		return by, err
+	}
+}
+
+func (d *demo) consentScene() scene {
+	return scene{"Consent: who may see a citizen's data", []demoStep{
+		{"The citizen blocks the doctor from her data", d.block},
+		{"The doctor's system asks if she may see them", d.check(false, consent.Negative)},
+		{"The doctor breaks through (værdispring)", d.check(true, consent.PositiveAnswer)},
+		{"The citizen reads it in MinLog", d.inMinLog("MinSpærring", "Værdispring")},
+	}}
+}
+
+func (d *demo) block(ctx context.Context) (string, error) {
+	her, err := d.audience(ctx, consentName)
+	if err != nil {
+		return "", err
+	}
+	made, err := (&consentws.Client{Send: her.sender(consentPath)}).AddConstraint(ctx, []consenting.Addition{{
+		Citizen: her.number, Kind: consent.Constraint, Draft: consent.Draft{
+			Who: consent.Who{Person: d.doctor.sample.Person.CPR}, Valid: validity.Period{From: time.Now().UTC().Truncate(time.Millisecond)},
+		},
+	}})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("registration %s", made[0]), nil
+}
+
+// check asks whether the doctor may see the citizen's data.
+func (d *demo) check(override bool, want consent.Answer) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		doctor, place := *d.doctor, d.sample.Practice
+		acting := doctor.sample.Person.CPR
+		doctor.user = &identity.HSUID{
+			Issuer: systemName, UserType: "nsi:HealthcareProfessional", Acting: acting, Override: override, SystemName: systemName,
+			Org: identity.OrgID{Scheme: hsuid.SOR, Code: place},
+		}
+		her, err := cpr.Parse(d.sample.Citizen)
+		if err != nil {
+			return "", err
+		}
+		answer, err := (&consentws.Client{Send: doctor.sender(consentPath)}).UserCheck(ctx,
+			consenting.Question{Citizen: her, Acting: acting, Org: org.ID{Code: place, Scheme: org.SOR}})
+		if err != nil {
+			return "", err
+		}
+		if answer != want {
+			return "", fmt.Errorf("%s, want %s", answer, want)
+		}
+		return answerText(answer), nil
+	}
+}
+
+func (d *demo) notificationScene() scene {
+	return scene{"NAS and eCPR: being told when something changes", []demoStep{
+		{"The system " + d.sample.Registrar + " subscribes to changes", d.subscribe},
+		{"The doctor gives a person a replacement number", d.replacement},
+		{"and links it to a CPR number", d.link},
+		{"The subscriber is told", d.fetch},
+	}}
+}
+
+// nas is the client of the notification service at a path, as the subscriber.
+func (d *demo) nas(path string) *nasws.Client {
+	return &nasws.Client{Send: d.registrar.sender(at(path))}
+}
+
+func (d *demo) subscribe(ctx context.Context) (string, error) {
+	address, err := d.nas(nasws.PathFactory).CreatePullPoint(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, _ := nas.PullPointOf(address)
+	d.pullPoint = nasws.PathPullPoint + "/" + string(id)
+	if _, err := d.nas(nasws.PathManager).Subscribe(ctx, nasws.Selection{PullPoint: d.base + d.pullPoint, Topic: d.topic}); err != nil {
+		return "", err
+	}
+	return "at a pull point of its own", nil
+}
+
+func (d *demo) replacement(ctx context.Context) (string, error) {
+	p := d.sample.Newcomer
+	made, err := d.doctor.ecpr().CreatePerson(ctx, d.doctor.actor(), elements{Given: p.Given, Family: p.Family, Gender: p.Gender, Birth: p.Birth}.edits())
+	d.number = made.Number
+	return made.Number.Text(), err
+}
+
+func (d *demo) link(ctx context.Context) (string, error) {
+	_, err := d.doctor.ecpr().UpdatePerson(ctx, d.number, d.doctor.actor(),
+		[]ecpr.Edit{{Kind: ecpr.IdentifierKind, Element: ecpr.Identifier{OID: ecpr.CPROID, Value: d.sample.Newcomer.CPR}}})
+	return d.sample.Newcomer.CPR, err
+}
+
+// fetch fetches until the subscriber is told of the change.
+func (d *demo) fetch(ctx context.Context) (string, error) {
+	var got nas.Notification
+	err := until(ctx, func() (bool, error) {
+		fetched, err := d.nas(d.pullPoint).GetMessages(ctx, notifying.NoQuota)
+		for _, m := range fetched.Messages {
+			got = m.Notification
+		}
+		return got.ID != "", err
+	})
+	if err != nil {
+		return "", err
+	}
+	if got.ID != d.number.Text() {
+		return "", errors.New("the notification is about somebody else")
+	}
+	return got.Topic[strings.LastIndexByte(got.Topic, ':')+1:] + " of " + got.ID, nil
+}
