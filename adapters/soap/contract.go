@@ -42,15 +42,36 @@ func (rt *Router) serveContract(w http.ResponseWriter, r *http.Request) (asked b
 		http.NotFound(w, r)
 		return true
 	}
-	w.Header().Set("Content-Type", contentContract)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(bytes.ReplaceAll(doc, []byte(AddressPlaceholder), escaped(rt.base(r)+r.URL.EscapedPath())))
+	writeContract(w, doc, rt.base(r)+r.URL.EscapedPath())
 	return true
 }
 
+// Handler serves the WSDL of c at any path, also in another version, as that of the service at path. publicURL is that of [Deps].
+func (c Contract) Handler(publicURL, path string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		doc := c.WSDL
+		if query := r.URL.Query(); query.Has(queryVersion) {
+			doc = c.Versions[query.Get(queryVersion)]
+		}
+		if len(doc) == 0 {
+			http.NotFound(w, r)
+			return
+		}
+		writeContract(w, doc, base(publicURL, r)+path)
+	})
+}
+
+func writeContract(w http.ResponseWriter, doc []byte, address string) {
+	w.Header().Set("Content-Type", contentContract)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(bytes.ReplaceAll(doc, []byte(AddressPlaceholder), escaped(address)))
+}
+
 // base is the scheme and host at which the service is reached.
-func (rt *Router) base(r *http.Request) string {
-	if base := strings.TrimSuffix(rt.deps.PublicURL, "/"); base != "" {
+func (rt *Router) base(r *http.Request) string { return base(rt.deps.PublicURL, r) }
+
+func base(publicURL string, r *http.Request) string {
+	if base := strings.TrimSuffix(publicURL, "/"); base != "" {
 		return base
 	}
 	return protocol(r) + "://" + r.Host
