@@ -36,6 +36,7 @@ const (
 	nsBTR2020 = "http://sundhedsdatastyrelsen.dk/behandlingstestamente/2020/03/16/"
 
 	nsInstance = "http://www.w3.org/2001/XMLSchema-instance"
+	nsSchema   = "http://www.w3.org/2001/XMLSchema"
 )
 
 // Acts: an operation is an act and the will that it is done to. The element in the Body is the operation and a suffix; the SOAPAction is the
@@ -47,6 +48,8 @@ const (
 	actDelete  = "Delete"
 	actGet     = "Get"
 	actHas     = "Has"
+
+	actGetForced = actGet + suffixForced // of a treatment will, of 2020
 
 	suffixForced   = "WithOnlyForcedTreatment"
 	suffixRequest  = "Request"
@@ -69,6 +72,14 @@ const (
 	attrExtension = "extension"
 	attrAuthority = "assigningAuthorityName"
 	attrShown     = "displayable"
+	typeID        = "II"
+)
+
+// What XML Schema says of elements.
+const (
+	attrType    = "type"
+	attrNil     = "nil"
+	typeBoolean = "boolean"
 )
 
 // edition is an interface of one register, as it was published on a date.
@@ -88,7 +99,7 @@ var (
 
 // operation is the name of what an act is.
 func (e edition) operation(act string) string {
-	if act == actGet+suffixForced {
+	if act == actGetForced {
 		return actGet + e.will + suffixForced
 	}
 	return act + e.will
@@ -98,6 +109,15 @@ func (e edition) operation(act string) string {
 func (e edition) action(operation string) string {
 	return strings.TrimSuffix(e.space, "/") + "#" + operation
 }
+
+// actions are the SOAPActions that name what an act is; some clients of the administration put a word before it.
+func (e edition) actions(act string) []string {
+	name := e.operation(act)
+	return []string{e.action(name), e.action(prefixAdmin + name)}
+}
+
+// draws tells whether a request for an act holds a will.
+func draws(act string) bool { return act == actCreate || act == actUpgrade || act == actUpdate }
 
 // element is that of the will in a request. An update of 2020 has the name of 2018, as published.
 func (e edition) element(act string) string {
@@ -113,7 +133,7 @@ func (e edition) element(act string) string {
 // acts are what can be done in an edition.
 func (e edition) acts() []string {
 	if e == btr2020 {
-		return []string{actCreate, actUpgrade, actUpdate, actDelete, actGet, actGet + suffixForced, actHas}
+		return []string{actCreate, actUpgrade, actUpdate, actDelete, actGet, actGetForced, actHas}
 	}
 	return []string{actCreate, actUpdate, actDelete, actGet, actHas}
 }
