@@ -34,12 +34,14 @@ type DB struct {
 	registers registerRows
 	consents  consentRows
 	nas       nasRows
+	wills     willRows
+	optOuts   optOutRows
 }
 
 // New returns an empty database that takes the time of what it keeps from now.
 func New(now func() time.Time) *DB {
 	return &DB{now: now, lock: make(chan struct{}, 1), topics: topics{}, log: newRegistrations(), replies: newReplyRows(), claimPoll: defaultClaimPoll, seen: newSeenRows(),
-		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, copies: newCopyRows(), exports: map[string]stamdata.Export{}, outbox: newNoticeRows(), ecpr: newECPRRows(), registers: newRegisterRows(), consents: newConsentRows(), nas: newNASRows()}
+		sessions: newSessionRows(), leases: map[string]leaseRow{}, runs: map[string]job.Run{}, copies: newCopyRows(), exports: map[string]stamdata.Export{}, outbox: newNoticeRows(), ecpr: newECPRRows(), registers: newRegisterRows(), consents: newConsentRows(), nas: newNASRows(), wills: newWillRows(), optOuts: newOptOutRows()}
 }
 
 // LimitReplies has it keep at most so many octets of replies. It is called before the first reply.

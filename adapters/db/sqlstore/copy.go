@@ -136,6 +136,12 @@ func copiedTables() []copiedTable {
 		{name: "nas_consumer", key: "subscription_id, seq"},
 		{name: "nas_id_list", key: "owner_cvr, owner_system, name"},
 		{name: "nas_id_list_content", key: "version, id"},
+		{name: "living_will", key: "id"},
+		{name: "treatment_will", key: "id"},
+		{name: "living_will_properties", key: "key"},
+		{name: "treatment_will_properties", key: "key"},
+		{name: "will_current", key: "cpr"},
+		{name: "citizen_consent", key: "id", numbered: "id"},
 	}
 }
 

@@ -18,6 +18,7 @@ type engine interface {
 	namesEngine
 	consentEngine
 	nasEngine
+	willEngine
 	// open connects to a database whose schema is current, and sets what db reads with.
 	open(ctx context.Context, db *DB, opt Options) error
 	// close closes every connection.
