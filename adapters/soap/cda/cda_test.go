@@ -120,6 +120,22 @@ func TestAutumn(t *testing.T) {
 	}
 }
 
+func TestHolds(t *testing.T) {
+	all := sample(t, cda.TreatmentWill).Wishes
+	living := will.Wishes{IfDying: will.Wish{Declined: true}, IfSeverelyDegraded: will.Wish{Declined: true}, IfSeverePain: will.Wish{Needs: will.Relative}}
+	conditional := all
+	conditional.IfDying.Needs = will.Guardian
+	forced := will.Wishes{NoForcedTreatment: all.NoForcedTreatment}
+	for v, want := range map[cda.Value][4]bool{
+		cda.LivingWill: {false, true, false, false}, cda.TreatmentWill: {true, true, true, true}, cda.TreatmentWillV2: {true, true, false, true},
+		cda.OnlyForcedTreatment: {false, false, false, true},
+	} {
+		for i, wishes := range []will.Wishes{all, living, conditional, forced} {
+			assert.Equal(t, want[i], v.Holds(wishes), "%s %d", v.Type(), i)
+		}
+	}
+}
+
 func TestAnUnknownAcceptanceIsNeverUnconditional(t *testing.T) {
 	d := sample(t, cda.TreatmentWillV2)
 	d.Wishes.IfSeverelyDegraded.Needs = "other"

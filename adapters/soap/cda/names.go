@@ -1,6 +1,10 @@
 package cda
 
-import "github.com/opennsp/nsp/domain/will"
+import (
+	"slices"
+
+	"github.com/opennsp/nsp/domain/will"
+)
 
 // Namespaces.
 const (
@@ -81,6 +85,17 @@ func (v Value) Elements() []string { return forms[v].wishes }
 // Conditional tells whether the schema has acceptanceNeeded on a wish of this form.
 func (v Value) Conditional(element string) bool {
 	return v != LivingWill && (v == TreatmentWill || element != ElemIfDying)
+}
+
+// Holds tells whether a will of this form can say all of w. Who must accept what is not declined does not matter.
+func (v Value) Holds(w will.Wishes) bool {
+	for _, element := range treatmentWishes {
+		wish := WishOf(&w, element)
+		if wish.Declined && (!slices.Contains(v.Elements(), element) || wish.Needs != will.None && !v.Conditional(element)) {
+			return false
+		}
+	}
+	return true
 }
 
 // WishOf returns the wish that an element stands for, nil if it is none.
