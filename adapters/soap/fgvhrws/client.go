@@ -9,13 +9,14 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/adapters/xml/xsd"
+	"github.com/opennsp/nsp/application/optingout"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fgvhr"
 )
 
-// Client calls the service. Send posts the element that body writes, in an envelope with the caller's credential, with the given SOAPAction; a
-// SOAP fault is a *soap.Fault.
+// Client calls the service. Of an opt-out Actor and Superseded are not told, Replaces and CitizenCreated not to everybody. Send posts the element
+// that body writes, in an envelope with the caller's credential, with the given SOAPAction; a SOAP fault is a *soap.Fault.
 type Client struct {
 	Send func(ctx context.Context, action string, body func(*xmlout.Writer)) (*soap.Response, error)
 }
@@ -23,19 +24,13 @@ type Client struct {
 // ErrAnswer is returned for an answer that is not what the contract says.
 var ErrAnswer = errors.New("fgvhr: unexpected answer")
 
-// Consent is what the service says of an opt-out. Actor and Superseded are not told, Replaces and CitizenCreated not to everybody.
-type Consent struct {
-	fgvhr.OptOut
-	InForce bool
-}
-
 // Register declines resuscitation for a citizen, with the date on the paper form that an administrator enters; the zero day is none.
-func (c *Client) Register(ctx context.Context, citizen cpr.Number, paper calendar.Day) (Consent, error) {
+func (c *Client) Register(ctx context.Context, citizen cpr.Number, paper calendar.Day) (optingout.View, error) {
 	return c.change(ctx, opRegister, citizen, func(w *xmlout.Writer) { writeDay(w, paper) })
 }
 
 // Update changes the opt-out with the ID that change names.
-func (c *Client) Update(ctx context.Context, citizen cpr.Number, change fgvhr.Change) (Consent, error) {
+func (c *Client) Update(ctx context.Context, citizen cpr.Number, change fgvhr.Change) (optingout.View, error) {
 	return c.change(ctx, opUpdate, citizen, func(w *xmlout.Writer) {
 		write(w, elemID, change.ID)
 		if change.Status != "" {
@@ -53,22 +48,22 @@ func (c *Client) Delete(ctx context.Context, citizen cpr.Number) error {
 }
 
 // Get returns a citizen's opt-out; there is false where the caller is shown none.
-func (c *Client) Get(ctx context.Context, citizen cpr.Number) (found Consent, there bool, err error) {
+func (c *Client) Get(ctx context.Context, citizen cpr.Number) (found optingout.View, there bool, err error) {
 	err = c.call(ctx, opGet, citizen, func(*xmlout.Writer) {}, func(b binder, root xmltree.Node) error {
 		return b.sequence(root, opGet+suffixResponse, optional(b.consent(citizen, &found)))
 	})
 	if err != nil {
-		return Consent{}, false, err
+		return optingout.View{}, false, err
 	}
 	return found, found.ID != "", nil
 }
 
-func (c *Client) change(ctx context.Context, operation string, citizen cpr.Number, more func(*xmlout.Writer)) (made Consent, err error) {
+func (c *Client) change(ctx context.Context, operation string, citizen cpr.Number, more func(*xmlout.Writer)) (made optingout.View, err error) {
 	err = c.call(ctx, operation, citizen, more, func(b binder, root xmltree.Node) error {
 		return b.sequence(root, operation+suffixResponse, b.consent(citizen, &made))
 	})
 	if err != nil {
-		return Consent{}, err
+		return optingout.View{}, err
 	}
 	return made, nil
 }
@@ -96,7 +91,7 @@ func (c *Client) call(
 }
 
 // consent reads the opt-out of an answer, which is that of the citizen who was asked about.
-func (b binder) consent(citizen cpr.Number, to *Consent) field {
+func (b binder) consent(citizen cpr.Number, to *optingout.View) field {
 	return field{name: elemConsent, read: func(n xmltree.Node) error {
 		err := b.sequence(n, elemConsent, one(b, elemID, &to.ID, uuid), b.patient(&to.Citizen), one(b, elemStatus, &to.Status, statusOf),
 			one(b, elemCreated, &to.Created, instant), optional(one(b, elemPaper, &to.CitizenCreated, day)),

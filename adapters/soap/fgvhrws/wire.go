@@ -10,6 +10,7 @@ import (
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/adapters/xml/xmltree"
 	"github.com/opennsp/nsp/adapters/xml/xsd"
+	"github.com/opennsp/nsp/application/optingout"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fault"
@@ -199,18 +200,18 @@ func wrap(w *xmlout.Writer, name string, content func(w *xmlout.Writer)) {
 	w.End()
 }
 
-// writeConsent writes an opt-out. citizen is who was asked about: the person may have had another number when the row was made.
-func writeConsent(w *xmlout.Writer, citizen cpr.Number, c Consent) {
+// writeConsent writes an opt-out as the caller may see it.
+func writeConsent(w *xmlout.Writer, v optingout.View) {
 	w.Start(prefix + elemConsent)
-	write(w, elemID, c.ID)
-	writePatient(w, citizen)
-	write(w, elemStatus, string(c.Status))
-	write(w, elemCreated, c.Created.UTC().Format(timeFormat))
-	writeDay(w, c.CitizenCreated)
-	write(w, elemValidFrom, c.ValidFrom.UTC().Format(timeFormat))
-	write(w, elemInForce, strconv.FormatBool(c.InForce))
-	if c.Replaces != "" {
-		write(w, elemReplaces, c.Replaces)
+	write(w, elemID, v.ID)
+	writePatient(w, v.Citizen)
+	write(w, elemStatus, string(v.Status))
+	write(w, elemCreated, v.Created.UTC().Format(timeFormat))
+	writeDay(w, v.CitizenCreated)
+	write(w, elemValidFrom, v.ValidFrom.UTC().Format(timeFormat))
+	write(w, elemInForce, strconv.FormatBool(v.InForce))
+	if v.Replaces != "" {
+		write(w, elemReplaces, v.Replaces)
 	}
 	w.End()
 }
