@@ -10,8 +10,17 @@ import (
 	"github.com/opennsp/nsp/domain/minlog"
 )
 
-// openAccessLog makes ready where this server registers what it does itself: the message log, or another server.
+// openAccessLog makes ready where this server registers what it does itself.
 func (s *server) openAccessLog(context.Context) error {
+	err := s.openAccesses()
+	if err == nil && s.opt.WrapAccess != nil && s.accesses != nil {
+		s.accesses = s.opt.WrapAccess(s.accesses)
+	}
+	return err
+}
+
+// openAccesses makes ready the message log, or another server.
+func (s *server) openAccesses() error {
 	c := &s.cfg.MinLog
 	switch {
 	case s.cfg.logsItself():

@@ -182,6 +182,15 @@ func (s *server) openStores(ctx context.Context) error {
 	if s.opt.WrapOverrides != nil {
 		db.overrides = s.opt.WrapOverrides(db.overrides)
 	}
+	if s.opt.WrapWills != nil {
+		db.wills = s.opt.WrapWills(db.wills)
+	}
+	if s.opt.WrapOptOuts != nil {
+		db.optOuts = s.opt.WrapOptOuts(db.optOuts)
+	}
+	if s.opt.WrapAliases != nil {
+		db.aliases = s.opt.WrapAliases(db.aliases)
+	}
 	if s.opt.WrapReplies != nil {
 		db.replies = s.opt.WrapReplies(db.replies)
 	}
@@ -208,6 +217,7 @@ func (s *server) buildServices() error {
 	}
 	mounts = append(mounts, s.personServices(profile)...)
 	mounts = append(mounts, s.consentServices(profile)...)
+	mounts = append(mounts, s.willServices(profile)...)
 	mounts = append(mounts, s.nasServices(profile)...)
 	if s.cfg.runsAny(RoleConsole) {
 		mounts = append(mounts, sessions)
@@ -233,8 +243,8 @@ func (s *server) buildServices() error {
 	s.health = s.newHealth()
 	deps := s.routing()
 	handler := s.mount(mounts, deps)
-	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata, RoleConsent, RoleNASBroker,
-		RoleNASSubscriber, RoleNASCleanup) {
+	if s.cfg.usesStore() && s.cfg.runsAny(RoleConsole, RoleMinLogCleanup, RoleMinLogRegistration, RoleMinLogLookup, RoleECPR, RoleStamdata, RoleConsent, RoleWills,
+		RoleFGVHR, RoleNASBroker, RoleNASSubscriber, RoleNASCleanup) {
 		api, err := s.api(deps, soap.NewRouter(sessions.Service, *deps), tokens, signer)
 		if err != nil {
 			return err
@@ -261,6 +271,12 @@ func (s *server) mountREST(e *echo.Echo, api rest.Deps) {
 		}
 		if s.cfg.runsAny(RoleConsent) {
 			rest.MountConsent(e, api)
+		}
+		if s.cfg.runsAny(RoleWills) {
+			rest.MountWills(e, api)
+		}
+		if s.cfg.runsAny(RoleFGVHR) {
+			rest.MountFGVHR(e, api)
 		}
 		if s.cfg.runsNAS() {
 			rest.MountNAS(e, api)

@@ -74,6 +74,10 @@ type Options struct {
 	WrapRegister        func(ports.CPRRegister) ports.CPRRegister
 	WrapConsents        func(ports.ConsentStore) ports.ConsentStore
 	WrapOverrides       func(ports.OverrideLog) ports.OverrideLog
+	WrapWills           func(ports.WillStore) ports.WillStore
+	WrapOptOuts         func(ports.OptOutStore) ports.OptOutStore
+	WrapAliases         func(ports.Aliases) ports.Aliases
+	WrapAccess          func(ports.AccessLog) ports.AccessLog
 	// Notifier takes the notifications of this server's services; nil = the notification service that the configuration names does.
 	Notifier ports.Notifier
 	// Services returns further services, whose callers are admitted by their ID card.
@@ -112,6 +116,8 @@ type server struct {
 	accesses   ports.AccessLog // where this server registers what it does; nil where it does nothing
 	minlog     rest.MinLog     // what this process does of MinLog
 	consent    *rest.Consent   // nil where this process has none, like the next
+	wills      *rest.Wills
+	fgvhr      *rest.FGVHR
 	nas        *notification
 	registry   *issuing.Registry
 	space      *numberSpace

@@ -132,7 +132,7 @@ func (s *server) api(deps *soap.Deps, sessions *soap.Router, tokens *federating.
 		Trust:    &securing.Trust{Source: s.trust, Reload: s.reloading.readTrust, Trail: trail, Now: s.opt.Now},
 		Events:   &securing.Events{Store: s.stores.events, Trail: trail},
 		Cleaning: &logkeeping.Cleaning{Runner: s.runner, Trail: trail},
-		ECPR:     s.ecprAPI(), Outbox: s.outbox, Registers: s.registerAPI(), MinLog: &s.minlog, Consent: s.consent, NAS: s.nasAPI(),
+		ECPR:     s.ecprAPI(), Outbox: s.outbox, Registers: s.registerAPI(), MinLog: &s.minlog, Consent: s.consent, Wills: s.wills, FGVHR: s.fgvhr, NAS: s.nasAPI(),
 		Consumption: s.consumption(), Envelopes: sessions, Audiences: s.cfg.STS.Audiences, Granted: s.grants.Refresh, Operator: operator,
 		Administrators: s.cfg.Security.Administrators, Development: s.development(tokens, signer),
 		Now: s.opt.Now, Log: s.log, TrustedProxies: s.cfg.HTTP.TrustedProxies, ReadTimeout: s.cfg.HTTP.ReadTimeout,

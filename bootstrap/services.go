@@ -15,6 +15,7 @@ import (
 	"github.com/opennsp/nsp/adapters/soap"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/adapters/soap/nasws"
+	"github.com/opennsp/nsp/adapters/soap/willws"
 	"github.com/opennsp/nsp/adapters/telemetry"
 	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/application/logkeeping"
@@ -224,6 +225,12 @@ func (s *server) mount(mounts []Mount, deps *soap.Deps) *echo.Echo {
 	}
 	if s.cfg.runsAny(RoleStamdata) {
 		healthAt(personRoot)
+	}
+	if s.cfg.runsAny(RoleWills) {
+		e.Match([]string{http.MethodGet, http.MethodHead}, pathWillsAlive, echo.WrapHandler(s.isAlive()))
+		for path, document := range willws.Documents(s.cfg.HTTP.PublicURL) {
+			e.Match([]string{http.MethodGet, http.MethodHead}, path, echo.WrapHandler(document))
+		}
 	}
 	for _, m := range mounts {
 		own := *deps

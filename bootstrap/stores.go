@@ -57,6 +57,8 @@ type persons struct {
 	outbox         ports.Outbox
 	consents       ports.ConsentStore
 	overrides      ports.OverrideLog
+	wills          ports.WillStore
+	optOuts        ports.OptOutStore
 	nasTopics      ports.TopicStore
 	pullPoints     ports.PullPointStore
 	idLists        ports.IDListStore
@@ -79,6 +81,8 @@ type personDB interface {
 	Outbox() ports.Outbox
 	Consents(aliases bool) ports.ConsentStore
 	Overrides(aliases bool) ports.OverrideLog
+	Wills() ports.WillStore
+	OptOuts() ports.OptOutStore
 	NASTopics() ports.TopicStore
 	PullPoints() ports.PullPointStore
 	IDLists() ports.IDListStore
@@ -89,7 +93,7 @@ func personsOf(db personDB, c *Config) persons {
 		ledger: db.Ledger(), registrations: db.Persons(), oids: db.OIDs(), roles: db.ECPRRoles(), loader: db.Stamdata(), register: db.Register(),
 		authorisations: db.Authorisations(), orgUnits: db.OrgUnits(), aliases: db.Aliases(), names: db.PersonNames(),
 		copies: db.CopyRegister(), exports: db.ExportState(), outbox: db.Outbox(),
-		consents: db.Consents(c.Consent.Aliases), overrides: db.Overrides(c.Consent.Aliases),
+		consents: db.Consents(c.Consent.Aliases), overrides: db.Overrides(c.Consent.Aliases), wills: db.Wills(), optOuts: db.OptOuts(),
 		nasTopics: db.NASTopics(), pullPoints: db.PullPoints(), idLists: db.IDLists(),
 	}
 }

@@ -27,6 +27,8 @@ type callCommand struct {
 	SKRS    callSKRS    `cmd:"" name:"skrs" help:"Register replication: copy a register page by page."`
 	Consent callConsent `cmd:"" help:"Samtykke (MinSpærring): who may see a citizen's data."`
 	NAS     callNAS     `cmd:"" name:"nas" help:"NAS2: be told when something changes."`
+	Will    callWill    `cmd:"" help:"LTR-BTR: living wills and treatment wills."`
+	FGVHR   callFGVHR   `cmd:"" name:"fgvhr" help:"FGVHR: who declines resuscitation."`
 }
 
 type callMinLog struct {

@@ -82,6 +82,29 @@ func connectCitizen(ctx context.Context, at addresses, federation, number, audie
 	return c, nil
 }
 
+// about returns what sends messages about a citizen, at the path of each action, and the citizen's number. Who calls is the citizen, logged in for
+// audience, or a sample.
+func (t target) about(
+	ctx context.Context, as, number, audience string, path func(action string) string, out io.Writer,
+) (send, cpr.Number, error) {
+	who, err := cpr.Parse(number)
+	if err != nil {
+		return nil, who, fmt.Errorf("--citizen: %w", err)
+	}
+	if as == citizenSample {
+		caller, err := t.connectCitizen(ctx, number, audience, out)
+		if err != nil {
+			return nil, who, err
+		}
+		return caller.sender(path), who, nil
+	}
+	caller, err := t.connect(ctx, as, out)
+	if err != nil {
+		return nil, who, err
+	}
+	return caller.sender(path), who, nil
+}
+
 // login returns what the identity provider signs for the citizen.
 func (c *citizen) login(ctx context.Context, sts string) ([]byte, error) {
 	body, err := json.Marshal(map[string]string{"citizen": c.number.Digits()})

@@ -623,6 +623,12 @@ func (n *notifier) set(down bool) {
 	n.down = down
 }
 
+func (n *notifier) reset() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.got = nil
+}
+
 func (n *notifier) Notify(_ context.Context, ns []nas.Notification) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -32,7 +32,7 @@ func watched(t *testing.T, s *nsptest.Server) func() {
 		heard = append(heard, a)
 	}
 	return func() {
-		t.Run("T49 answers are as the schemas have them", func(t *testing.T) { schemaValid(t, s, heard) })
+		t.Run("T49 answers are as the schemas have them", func(t *testing.T) { nasSchemas(t, s, heard) })
 		t.Run("T54 persons are not named", func(t *testing.T) {
 			said := s.Logs() + strings.Join(s.AuditLines(t), "\n") + s.Fetch(t, "/metrics")
 			for _, a := range heard {
@@ -49,8 +49,20 @@ func watched(t *testing.T, s *nsptest.Server) func() {
 
 var xsdLocation = regexp.MustCompile(`schemaLocation="[^"]*[?&]xsd=([^"]+)"`)
 
-// schemaValid holds the content of the Body, and of a fault's detail, against the schemas that are served.
-func schemaValid(t *testing.T, s *nsptest.Server, heard []nsptest.Answer) {
+// nasSchemas holds what was heard against the schemas of the notification service.
+func nasSchemas(t *testing.T, s *nsptest.Server, heard []nsptest.Answer) {
+	schemas := map[string][2]string{}
+	for space, name := range map[string]string{
+		"http://docs.oasis-open.org/wsn/b-2": "b-2.xsd", "http://docs.oasis-open.org/wsrf/r-2": "r-2.xsd", "http://nsi.dk/advis/v10": "advis.xsd",
+		"http://www.nsi.dk/2012/12/nas/idlist": "idlist.xsd", "urn:opennsp:nas:1": "nas.xsd", "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd": "dgws-1.0.xsd",
+	} {
+		schemas[space] = [2]string{nasBroker, name}
+	}
+	schemaValid(t, s, schemas, heard)
+}
+
+// schemaValid holds the content of the Body, and of a fault's detail, against schemas that are served: of each namespace the path and the name.
+func schemaValid(t *testing.T, s *nsptest.Server, schemas map[string][2]string, heard []nsptest.Answer) {
 	t.Helper()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
@@ -61,24 +73,22 @@ func schemaValid(t *testing.T, s *nsptest.Server, heard []nsptest.Answer) {
 	}
 	folder := t.TempDir()
 	fetched := map[string]bool{}
-	var fetch func(name string)
-	fetch = func(name string) {
+	var fetch func(path, name string)
+	fetch = func(path, name string) {
 		if fetched[name] {
 			return
 		}
 		fetched[name] = true
-		doc := string(s.Do(t, http.MethodGet, nasBroker+"?xsd="+name, http.NoBody).Body)
+		doc := string(s.Do(t, http.MethodGet, path+"?xsd="+name, http.NoBody).Body)
 		for _, m := range xsdLocation.FindAllStringSubmatch(doc, -1) {
-			fetch(m[1])
+			fetch(path, m[1])
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(xsdLocation.ReplaceAllString(doc, `schemaLocation="$1"`)), 0o600))
 	}
 	imports := ""
-	for space, name := range map[string]string{
-		"http://docs.oasis-open.org/wsn/b-2": "b-2.xsd", "http://docs.oasis-open.org/wsrf/r-2": "r-2.xsd", "http://nsi.dk/advis/v10": "advis.xsd",
-		"http://www.nsi.dk/2012/12/nas/idlist": "idlist.xsd", "urn:opennsp:nas:1": "nas.xsd", "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd": "dgws-1.0.xsd",
-	} {
-		fetch(name)
+	for space, of := range schemas {
+		path, name := of[0], of[1]
+		fetch(path, name)
 		imports += `<xs:import namespace="` + space + `" schemaLocation="` + name + `"/>`
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "all.xsd"), []byte(`<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">`+imports+`</xs:schema>`), 0o600))

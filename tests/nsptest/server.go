@@ -57,6 +57,10 @@ type Options struct {
 	Register   func(ports.CPRRegister) ports.CPRRegister
 	Consents   func(ports.ConsentStore) ports.ConsentStore
 	Overrides  func(ports.OverrideLog) ports.OverrideLog
+	Wills      func(ports.WillStore) ports.WillStore
+	OptOuts    func(ports.OptOutStore) ports.OptOutStore
+	Aliases    func(ports.Aliases) ports.Aliases
+	Access     func(ports.AccessLog) ports.AccessLog
 	Registers  map[string]string // register files by their names, in place of the synthetic ones; nil = those
 	Notifier   ports.Notifier    // nil = the server's own notification service
 	// Of the notification service.
@@ -160,6 +164,7 @@ func StartIn(t testing.TB, dir string, o Options) *Server {
 			Now: s.Clock.Now, Reload: reload, Stdout: o.Stdout, Stderr: s.logs, Ready: func(at bootstrap.Started) { ready <- at },
 			WrapAuditLog: o.AuditLog, WrapUnits: o.Units, WrapReplies: o.Replies, WrapSeen: o.Seen, Services: o.Services,
 			WrapRegister: o.Register, WrapConsents: o.Consents, WrapOverrides: o.Overrides, Notifier: o.Notifier,
+			WrapWills: o.Wills, WrapOptOuts: o.OptOuts, WrapAliases: o.Aliases, WrapAccess: o.Access,
 			WrapMessageLog: func(l ports.MessageLog) ports.MessageLog {
 				s.MessageLog = l
 				if o.MessageLog != nil {
