@@ -85,5 +85,3 @@ func (s *server) isAlive() http.Handler {
 		_, _ = w.Write([]byte("OK"))
 	})
 }
-
-

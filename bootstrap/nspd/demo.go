@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/opennsp/nsp/adapters/soap"
+	"github.com/opennsp/nsp/adapters/soap/fgvhrws"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/bootstrap"
 	"github.com/opennsp/nsp/domain/ecpr"
@@ -80,9 +81,10 @@ type demo struct {
 	bulk                      []minlog.Entry
 	registered                time.Time
 
-	topic     nas.TopicName // of changes of replacement numbers
-	pullPoint string        // its path
-	number    ecpr.Number   // that the doctor gave
+	topic     nas.TopicName   // of changes of replacement numbers
+	pullPoint string          // its path
+	number    ecpr.Number     // that the doctor gave
+	optOuts   *fgvhrws.Client // the citizen's
 }
 
 // scene is what is shown of a service.
@@ -116,6 +118,8 @@ func (d *demo) run(ctx context.Context) error {
 		}},
 		d.consentScene(),
 		d.notificationScene(),
+		d.willScene(),
+		d.optOutScene(),
 		{"The end", []demoStep{{"Stop the server in order", func(context.Context) (string, error) { return "", d.stop() }}}},
 	} {
 		fmt.Fprintf(d.out, "\n%s\n", scene.title)

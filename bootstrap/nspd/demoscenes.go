@@ -9,17 +9,23 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth/hsuid"
 	"github.com/opennsp/nsp/adapters/soap/consentws"
+	"github.com/opennsp/nsp/adapters/soap/fgvhrws"
 	"github.com/opennsp/nsp/adapters/soap/nasws"
+	"github.com/opennsp/nsp/adapters/soap/willws"
 	"github.com/opennsp/nsp/application/consenting"
 	"github.com/opennsp/nsp/application/notifying"
+	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/consent"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/ecpr"
+	"github.com/opennsp/nsp/domain/fault"
+	"github.com/opennsp/nsp/domain/fgvhr"
 	"github.com/opennsp/nsp/domain/identity"
 	"github.com/opennsp/nsp/domain/minlog"
 	"github.com/opennsp/nsp/domain/nas"
 	"github.com/opennsp/nsp/domain/org"
 	"github.com/opennsp/nsp/domain/validity"
+	"github.com/opennsp/nsp/domain/will"
 )
 
 // audience logs the citizen in for a service.
@@ -79,12 +85,8 @@ func (d *demo) check(override bool, want consent.Answer) func(context.Context) (
 			Issuer: systemName, UserType: "nsi:HealthcareProfessional", Acting: acting, Override: override, SystemName: systemName,
 			Org: identity.OrgID{Scheme: hsuid.SOR, Code: place},
 		}
-		her, err := cpr.Parse(d.sample.Citizen)
-		if err != nil {
-			return "", err
-		}
 		answer, err := (&consentws.Client{Send: doctor.sender(consentPath)}).UserCheck(ctx,
-			consenting.Question{Citizen: her, Acting: acting, Org: org.ID{Code: place, Scheme: org.SOR}})
+			consenting.Question{Citizen: d.citizen.number, Acting: acting, Org: org.ID{Code: place, Scheme: org.SOR}})
 		if err != nil {
 			return "", err
 		}
@@ -152,4 +154,86 @@ func (d *demo) fetch(ctx context.Context) (string, error) {
 		return "", errors.New("the notification is about somebody else")
 	}
 	return got.Topic[strings.LastIndexByte(got.Topic, ':')+1:] + " of " + got.ID, nil
+}
+
+func (d *demo) willScene() scene {
+	return scene{"LTR-BTR: what a citizen declines in advance", []demoStep{
+		{"The citizen writes a treatment will", d.writeWill},
+		{"The doctor reads it", d.readWill},
+		{"The doctor may not change it", d.changeWill},
+		{"The citizen reads it in MinLog", d.inMinLog("LTR-BTR", "Opslag behandlingstestamente")},
+	}}
+}
+
+func (d *demo) writeWill(ctx context.Context) (string, error) {
+	her, err := d.audience(ctx, willName)
+	if err != nil {
+		return "", err
+	}
+	says := will.Wishes{IfDying: will.Wish{Declined: true}, IfSeverelyDegraded: will.Wish{Declined: true, Needs: will.Relative}}
+	return "registered", (&willws.Client{Send: her.sender(willPath(false))}).Create(ctx, her.number, says)
+}
+
+// doctorsWills is the client of wills that shows the doctor's card, and whom it asks about.
+func (d *demo) doctorsWills() (*willws.Client, cpr.Number) {
+	return &willws.Client{Send: d.doctor.sender(willPath(false))}, d.citizen.number
+}
+
+func (d *demo) readWill(ctx context.Context) (string, error) {
+	wills, her := d.doctorsWills()
+	found, err := wills.Get(ctx, her)
+	if err != nil {
+		return "", err
+	}
+	if w := found.Wishes; !w.IfDying.Declined || w.IfSeverelyDegraded.Needs != will.Relative || w.IfSeverePain.Declined || w.NoForcedTreatment.Declined {
+		return "", errors.New("it says something else")
+	}
+	return "2 treatments declined, 1 if a relative accepts", nil
+}
+
+func (d *demo) changeWill(ctx context.Context) (string, error) {
+	wills, her := d.doctorsWills()
+	return refusedWith(wills.Delete(ctx, her), fault.CodeNotAuthorized)
+}
+
+func (d *demo) optOutScene() scene {
+	return scene{"FGVHR: who declines resuscitation", []demoStep{
+		{"The citizen declines resuscitation", d.optOut},
+		{"She reads it: it is not in force yet", d.readOptOut(fgvhr.Active)},
+		{"She withdraws it, at once", d.withdraw},
+		{"She reads it again", d.readOptOut(fgvhr.Inactive)},
+	}}
+}
+
+func (d *demo) optOut(ctx context.Context) (string, error) {
+	her, err := d.audience(ctx, willName)
+	if err != nil {
+		return "", err
+	}
+	d.optOuts = &fgvhrws.Client{Send: her.sender(at(fgvhrws.Path))}
+	made, err := d.optOuts.Register(ctx, her.number, calendar.Day{})
+	if err != nil {
+		return "", err
+	}
+	if days := fgvhr.DaysUntil(made.Created, made.ValidFrom); days != 7 {
+		return "", fmt.Errorf("in force after %d days, want 7", days)
+	}
+	return "in force from " + moment(made.ValidFrom), nil
+}
+
+func (d *demo) readOptOut(want fgvhr.Status) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		found, there, err := d.optOuts.Get(ctx, d.citizen.number)
+		switch {
+		case err != nil:
+			return "", err
+		case !there || found.Status != want || found.InForce:
+			return "", fmt.Errorf("it is %s, in force: %t; want %s and not in force", found.Status, found.InForce, want)
+		}
+		return string(found.Status) + ", in force: " + force(found), nil
+	}
+}
+
+func (d *demo) withdraw(ctx context.Context) (string, error) {
+	return "withdrawn", d.optOuts.Delete(ctx, d.citizen.number)
 }

@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"go/ast"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -63,6 +64,11 @@ func portAssertions(r *repo) []string {
 			}
 			return true
 		})
+	}
+	for part, wholes := range embedding {
+		for _, whole := range wholes {
+			maps.Copy(ports[whole], ports[part])
+		}
 	}
 	var bad []string
 	groups := r.packages()

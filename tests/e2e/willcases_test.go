@@ -463,4 +463,3 @@ func TestWillsGrants(t *testing.T) {
 		})
 	})
 }
-

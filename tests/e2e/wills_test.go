@@ -101,7 +101,7 @@ const (
 	nearlyAdult = "2211084444"
 	nearlySixty = "2211660444"
 	deceased    = "2211700444"
-	settled   = "2211500444"
+	settled     = "2211500444"
 )
 
 func adultNo(i int) string { return fmt.Sprintf("%02d%02d700%03d", i%25+1, i/25+1, i) }
