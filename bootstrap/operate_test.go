@@ -415,7 +415,7 @@ func TestMetricLabels(t *testing.T) {
 	assert.Contains(t, text, `nspd_sts_issued_total{kind="Issue"} 1`)
 
 	known := map[string]string{
-		"service": `minlog(1-registration|2-(registration|lookup|lookupid))?|sts(-[a-z0-9]+)?|test|security-(api|session)|ecpr|sces|skrs|stamdata-[a-z-]+|(consent|nas)-[a-z0-9-]+`, "operation": `other|[A-Z][A-Za-z0-9]*`,
+		"service": `minlog(1-registration|2-(registration|lookup|lookupid))?|sts(-[a-z0-9]+)?|test|security-(api|session)|ecpr|sces|skrs|stamdata-[a-z-]+|(consent|nas)-[a-z0-9-]+|(ltr|btr)(-admin)?|fgvhr`, "operation": `other|[A-Z][A-Za-z0-9]*`,
 		"outcome": `ok|fault|refused|limited|audit_failed|timeout`, "code": `[a-z][a-z0-9_-]*`, "reason": `[A-Za-z][A-Za-z0-9 _'-]*`, "step": `request`,
 		"category": `dk\.sds\.nsp\.audit\.log\.[a-z0-9/]+`, "result": `ok|failed|added|duplicate`, "topic": `minlog\.registrations\.v1`,
 		"partition": `\d+`, "le": `[0-9.e+]+|\+Inf`, "version": `.*`, "commit": `.*`, "goversion": `go.*`, "limit": `caller|failed_security`,

@@ -188,7 +188,7 @@ func (d *demo) readWill(ctx context.Context) (string, error) {
 	if w := found.Wishes; !w.IfDying.Declined || w.IfSeverelyDegraded.Needs != will.Relative || w.IfSeverePain.Declined || w.NoForcedTreatment.Declined {
 		return "", errors.New("it says something else")
 	}
-	return "2 treatments declined, 1 if a relative accepts", nil
+	return "2 wishes, 1 of them if a relative accepts", nil
 }
 
 func (d *demo) changeWill(ctx context.Context) (string, error) {
@@ -199,9 +199,9 @@ func (d *demo) changeWill(ctx context.Context) (string, error) {
 func (d *demo) optOutScene() scene {
 	return scene{"FGVHR: who declines resuscitation", []demoStep{
 		{"The citizen declines resuscitation", d.optOut},
-		{"She reads it: it is not in force yet", d.readOptOut(fgvhr.Active)},
+		{"She reads whether it is in force", d.readOptOut(fgvhr.Active)},
 		{"She withdraws it, at once", d.withdraw},
-		{"She reads it again", d.readOptOut(fgvhr.Inactive)},
+		{"And whether it is now", d.readOptOut(fgvhr.Inactive)},
 	}}
 }
 
@@ -230,7 +230,7 @@ func (d *demo) readOptOut(want fgvhr.Status) func(context.Context) (string, erro
 		case !there || found.Status != want || found.InForce:
 			return "", fmt.Errorf("it is %s, in force: %t; want %s and not in force", found.Status, found.InForce, want)
 		}
-		return string(found.Status) + ", in force: " + force(found), nil
+		return string(found.Status) + ": " + force(found), nil
 	}
 }
 

@@ -38,8 +38,8 @@ func TestDemo(t *testing.T) {
 		"She reads her own log, signed both ways 200 accesses",
 		"asks if she may see them Negative: nothing may be shown.", "breaks through (værdispring) Positive: everything may be shown.",
 		"reads it in MinLog Værdispring, Test Laege", "The subscriber is told PersonIdentifierModification of 130878",
-		"The doctor reads it 2 treatments declined, 1 if a relative accepts", "The doctor may not change it refused: not_authorized",
-		"Opslag behandlingstestamente, Test Laege", "it is not in force yet ACTIVE, in force: not yet, from ", "She reads it again INACTIVE, in force: no",
+		"The doctor reads it 2 wishes, 1 of them if a relative accepts", "The doctor may not change it refused: not_authorized",
+		"Opslag behandlingstestamente, Test Laege", "She reads whether it is in force ACTIVE: not yet, from ", "And whether it is now INACTIVE: no",
 		"All steps held",
 	} {
 		assert.Contains(t, out, want)

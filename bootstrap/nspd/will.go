@@ -47,7 +47,7 @@ func (c willCaller) run(s streams, call func(ctx context.Context, client willCli
 	}
 	err = call(ctx, func(i willws.Interface) *willws.Client { return &willws.Client{Send: send, Interface: i} }, citizen)
 	if errors.Is(err, willws.ErrInterface) {
-		return plainError{"a will of this kind cannot say that", err}
+		return plainError{"that cannot be said: nobody accepts what is declined when dying, and a living will has dying and degraded alone", err}
 	}
 	return err
 }
@@ -123,11 +123,10 @@ func (w wishes) wishes() (all will.Wishes, err error) {
 	to := map[string]*will.Wish{
 		"dying": &all.IfDying, "degraded": &all.IfSeverelyDegraded, "pain": &all.IfSeverePain, "forced": &all.NoForcedTreatment,
 	}
-	who := map[string]will.Acceptance{"relative": will.Relative, "guardian": will.Guardian, "agent": will.TrustedAgent}
 	for _, text := range w.Wish {
 		name, needs, conditional := strings.Cut(text, "=")
 		wish, known := to[name]
-		acceptance, somebody := who[needs]
+		acceptance, somebody := acceptances()[needs]
 		switch {
 		case !known || conditional && !somebody:
 			return all, fmt.Errorf("%s: want dying, degraded, pain or forced, with =relative, =guardian or =agent where one of them must accept", text)
@@ -137,6 +136,11 @@ func (w wishes) wishes() (all will.Wishes, err error) {
 		*wish = will.Wish{Declined: true, Needs: acceptance}
 	}
 	return all, nil
+}
+
+// acceptances are who may have to accept a wish, as the commands name them.
+func acceptances() map[string]will.Acceptance {
+	return map[string]will.Acceptance{"relative": will.Relative, "guardian": will.Guardian, "agent": will.TrustedAgent}
 }
 
 type willCreate struct {
@@ -207,6 +211,9 @@ type willGet struct {
 
 // Run reads the will.
 func (c willGet) Run(s streams) error {
+	if c.Forced && (c.Living || c.Version != "2020") {
+		return errors.New("--forced is of treatment wills and of version 2020")
+	}
 	return c.run(s, "", func(ctx context.Context, client *willws.Client, citizen cpr.Number) error {
 		get := client.Get
 		if c.Forced {
@@ -228,11 +235,15 @@ func printWishes(w io.Writer, d *cda.Document) error {
 		cda.ElemIfSeverePain:       "life-prolonging treatment when in severe pain for good",
 		cda.ElemNoForcedTreatment:  "treatment by force",
 	}
+	who := map[will.Acceptance]string{}
+	for name, acceptance := range acceptances() {
+		who[acceptance] = name
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "WHAT\tDECLINED\tIF ACCEPTED BY")
 	for _, element := range d.Value.Elements() {
 		wish := cda.WishOf(&d.Wishes, element)
-		fmt.Fprintf(table, "%s\t%s\t%s\n", names[element], yesNo(wish.Declined), orDash(string(wish.Needs)))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", names[element], yesNo(wish.Declined), orDash(who[wish.Needs]))
 	}
 	return table.Flush()
 }
