@@ -36,9 +36,11 @@ func sampleNumber(t *testing.T) cpr.Number {
 // callers are the calls of the client, by the operation's act; found is what they tell.
 func callers(citizen cpr.Number) map[string]func(context.Context, *Client) (found any, err error) {
 	return map[string]func(context.Context, *Client) (any, error){
-		actCreate:    func(ctx context.Context, c *Client) (any, error) { return nil, c.Create(ctx, citizen, will.Wishes{}) },
-		actUpdate:    func(ctx context.Context, c *Client) (any, error) { return nil, c.Update(ctx, citizen, will.Wishes{}) },
-		actUpgrade:   func(ctx context.Context, c *Client) (any, error) { return nil, c.UpgradeTo(ctx, citizen, will.Wishes{}) },
+		actCreate: func(ctx context.Context, c *Client) (any, error) { return nil, c.Create(ctx, citizen, will.Wishes{}) },
+		actUpdate: func(ctx context.Context, c *Client) (any, error) { return nil, c.Update(ctx, citizen, will.Wishes{}) },
+		actUpgrade: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.UpgradeTo(ctx, citizen, will.Wishes{})
+		},
 		actDelete:    func(ctx context.Context, c *Client) (any, error) { return nil, c.Delete(ctx, citizen) },
 		actGet:       func(ctx context.Context, c *Client) (any, error) { return c.Get(ctx, citizen) },
 		actGetForced: func(ctx context.Context, c *Client) (any, error) { return c.GetForced(ctx, citizen) },

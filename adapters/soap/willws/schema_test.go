@@ -223,6 +223,7 @@ func TestSchemas(t *testing.T) {
 		changed(e, has, "no answer", false, "<willExists>true</willExists>", "")
 		changed(e, has, "another answer", false, ">true<", ">yes<")
 		changed(e, get, "a value without type", false, ` xsi:type="w:`+e.value.Type()+`"`, "")
+		changed(e, get, "an empty value without type", false, regexp.MustCompile("<h:value .*</h:value>").FindString(sampleMessages(t, e)[get]), "<h:value/>")
 		changed(e, get, "a value of another type", false, `"w:`+e.value.Type()+`"`, `"w:Other"`)
 		changed(e, get, "a qualified document", false, "<ClinicalDocument ", "<h:ClinicalDocument ", "</ClinicalDocument>", "</h:ClinicalDocument>")
 		changed(e, get, "children in no namespace", false, "h:title", "title")
