@@ -35,13 +35,14 @@ import (
 	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/fgvhr"
 	"github.com/opennsp/nsp/domain/stamdata"
+	"github.com/opennsp/nsp/ports"
 	"github.com/opennsp/nsp/ports/portstest"
 )
 
 const (
 	citizenC = "0108501234" // of the samples
-	citizenB = "0404404404"
-	young    = "0101010101"
+	citizenB = "2512489996"
+	young    = "0501792275"
 	audience = "https://fsk"
 	roleName = "FgvhrAdmin"
 	cardCVR  = "99999902" // of every ID card
@@ -77,6 +78,7 @@ type service struct {
 	status  string // of every CPR number
 	down    error  // of the CPR register
 	granted bool   // whoever calls holds fgvhr.read
+	store   *store
 	use     *optingout.Registrar
 	router  http.Handler
 	sent    int
@@ -92,6 +94,27 @@ func (s *service) Of(_ context.Context, n cpr.Number) ([]cpr.Number, []ecpr.Numb
 	return []cpr.Number{n}, nil, nil
 }
 
+// store is a store that can be down, and counts how often it is asked.
+type store struct {
+	ports.OptOutStore
+	down  error
+	asked int
+}
+
+func (s *store) Heads(ctx context.Context, person []cpr.Number) (fgvhr.History, error) {
+	if s.asked++; s.down != nil {
+		return nil, s.down
+	}
+	return s.OptOutStore.Heads(ctx, person)
+}
+
+func (s *store) History(ctx context.Context, person []cpr.Number) (fgvhr.History, error) {
+	if s.asked++; s.down != nil {
+		return nil, s.down
+	}
+	return s.OptOutStore.History(ctx, person)
+}
+
 func newService(t testing.TB) *service {
 	t.Helper()
 	s := &service{
@@ -101,11 +124,12 @@ func newService(t testing.TB) *service {
 	id := 0
 	newID := func() string { id++; return fmt.Sprintf("5b1f0a52-0c0e-4f0c-9d57-%012d", id) }
 	s.db = memory.New(clock)
+	s.store = &store{OptOutStore: s.db.OptOuts()}
 	granted := func(_ context.Context, name, cvr string) (bool, error) {
 		return s.granted && name == optingout.GrantRead && cvr == cardCVR, nil
 	}
 	s.use = &optingout.Registrar{
-		Store: s.db.OptOuts(), Citizens: s, Aliases: s, Access: s.access, Trail: admitting.Trail{}, Granted: granted, Now: clock, NewID: newID,
+		Store: s.store, Citizens: s, Aliases: s, Access: s.access, Trail: admitting.Trail{}, Granted: granted, Now: clock, NewID: newID,
 		Rules: fgvhr.Rules{MinAge: 60, WaitDays: 7, Active: []string{"01"}}, AdminRoles: []string{roleName}, Topic: optingout.DefaultTopic(),
 	}
 	logger := slog.New(slog.NewTextHandler(&s.log, nil))
@@ -235,7 +259,8 @@ func (s *service) client(m message) *fgvhrws.Client {
 
 var (
 	bodyElement  = regexp.MustCompile(`(?s)<soap:Body[^>]*>(.*)</soap:Body>`)
-	faultElement = regexp.MustCompile(`^<soap:Fault><faultcode>([\w:]+)</faultcode><faultstring>(.*)</faultstring><detail><medcom:FaultCode>(\w+)</medcom:FaultCode></detail></soap:Fault>$`)
+	faultElement = regexp.MustCompile(`^<soap:Fault><faultcode>([\w:]+)</faultcode><faultstring>(.*)</faultstring>` +
+		`<detail><medcom:FaultCode>(\w+)</medcom:FaultCode></detail></soap:Fault>$`)
 )
 
 func content(t testing.TB, w *httptest.ResponseRecorder) string {

@@ -113,13 +113,13 @@ func TestSchema(t *testing.T) {
 	changed("register-form-request", "the date first", false, `<f:patientId value="0108501234" source="CPR"/><f:citizenCreatedDate value="2026-11-01"/>`,
 		`<f:citizenCreatedDate value="2026-11-01"/><f:patientId value="0108501234" source="CPR"/>`)
 	for _, name := range []string{"uuid", "patientId", "status", "createdDate", "validFrom", "inForce"} {
-		changed("update-response", "without "+name, false, regexp.MustCompile(`<f:`+name+` [^>]*>`).FindString(sample(t, "update-response")), "")
+		changed("update-response", "without "+name, false, regexp.MustCompile(`<f:`+name+` [^>]*></f:`+name+`>`).FindString(sample(t, "update-response")), "")
 	}
 	changed("register-response", "no opt-out", false, sample(t, "register-response"), strings.ReplaceAll(sample(t, "get-none-response"), "Get", "Register"))
 	changed("register-response", "an instant that is not of UTC", false, "2026-11-21T22:05:10Z", "2026-11-21T23:05:10+01:00")
 	changed("register-response", "an instant without zone", false, "2026-11-21T22:05:10Z", "2026-11-21T22:05:10")
 	changed("register-response", "inForce that is no boolean", false, `"false"`, `"no"`)
-	changed("delete-response", "something", false, "/>", ">x</f:DeleteConsentResponse>")
+	changed("delete-response", "something", false, "></", ">x</")
 	validate(t, all...)
 }
 
