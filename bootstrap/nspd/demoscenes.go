@@ -200,6 +200,7 @@ func (d *demo) optOutScene() scene {
 	return scene{"FGVHR: who declines resuscitation", []demoStep{
 		{"The citizen declines resuscitation", d.optOut},
 		{"She reads whether it is in force", d.readOptOut(fgvhr.Active)},
+		{"A system is told when it is, no sooner", d.notTold},
 		{"She withdraws it, at once", d.withdraw},
 		{"And whether it is now", d.readOptOut(fgvhr.Inactive)},
 	}}
@@ -232,6 +233,14 @@ func (d *demo) readOptOut(want fgvhr.Status) func(context.Context) (string, erro
 		}
 		return string(found.Status) + ": " + force(found), nil
 	}
+}
+
+func (d *demo) notTold(ctx context.Context) (string, error) {
+	_, there, err := (&fgvhrws.Client{Send: d.registrar.sender(at(fgvhrws.Path))}).Get(ctx, d.citizen.number)
+	if there {
+		return "", errors.New("it is shown")
+	}
+	return "nothing is shown", err
 }
 
 func (d *demo) withdraw(ctx context.Context) (string, error) {

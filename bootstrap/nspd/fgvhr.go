@@ -143,7 +143,7 @@ func (c optOutGet) Run(s streams) error {
 
 func printOptOut(w io.Writer, o optingout.View) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "id\t%s\nstatus\t%s\nregistered\t%s\nin force\t%s\n", o.ID, o.Status, moment(o.Created), force(o))
+	fmt.Fprintf(table, "id\t%s\nstatus\t%s\nrecorded\t%s\nin force\t%s\n", o.ID, o.Status, moment(o.Created), force(o))
 	if o.CitizenCreated != (calendar.Day{}) {
 		fmt.Fprintf(table, "paper form\t%s\n", o.CitizenCreated)
 	}

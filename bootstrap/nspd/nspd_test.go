@@ -39,7 +39,7 @@ func TestDemo(t *testing.T) {
 		"asks if she may see them Negative: nothing may be shown.", "breaks through (værdispring) Positive: everything may be shown.",
 		"reads it in MinLog Værdispring, Test Laege", "The subscriber is told PersonIdentifierModification of 130878",
 		"The doctor reads it 2 wishes, 1 of them if a relative accepts", "The doctor may not change it refused: not_authorized",
-		"Opslag behandlingstestamente, Test Laege", "She reads whether it is in force ACTIVE: not yet, from ", "And whether it is now INACTIVE: no",
+		"Opslag behandlingstestamente, Test Laege", "She reads whether it is in force ACTIVE: not yet, from ", "no sooner nothing is shown", "And whether it is now INACTIVE: no",
 		"All steps held",
 	} {
 		assert.Contains(t, out, want)
