@@ -200,8 +200,10 @@ func (x *exchange) payload() (sum [32]byte, err error) {
 	for _, tag := range x.http.Header.Values("If-Match") {
 		parts = append(parts, []byte(tag))
 	}
-	for _, citizen := range x.http.Header.Values(headerCitizen) {
-		parts = append(parts, []byte(headerCitizen), []byte(citizen))
+	for _, name := range []string{headerCitizen, headerSurface} {
+		for _, value := range x.http.Header.Values(name) {
+			parts = append(parts, []byte(name), []byte(value))
+		}
 	}
 	for _, part := range parts {
 		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a hash never fails

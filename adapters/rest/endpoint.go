@@ -103,6 +103,8 @@ func (a *api) endpoints() []endpoint {
 	all = append(all, a.minlogEndpoints()...)
 	all = append(all, a.consentEndpoints()...)
 	all = append(all, a.nasEndpoints()...)
+	all = append(all, a.willEndpoints()...)
+	all = append(all, a.fgvhrEndpoints()...)
 	if a.Development == nil {
 		return all
 	}

@@ -119,6 +119,10 @@ type house struct {
 	nasLog    portstest.FailingMessageLog // of the message log of NAS
 	consents  portstest.FailingConsents
 	overrides portstest.FailingOverrides
+
+	willStore portstest.FailingWills
+	optOuts   portstest.FailingOptOuts
+	looks     looks // of wills and opt-outs
 }
 
 // start makes the API; change may change what it is made of.
@@ -131,6 +135,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	newID := uuid.NewString
 	h.db = memory.New(now)
 	h.register.Register, h.appends.Log, h.nasLog.Log = h.db.Register(), h.db.MessageLog(), h.db.MessageLog()
+	h.willStore.Store, h.optOuts.Store = h.db.Wills(), h.db.OptOuts()
 	h.sessions = &portstest.FailingSessionStore{Sessions: h.db.Sessions()}
 	h.grants = admitting.NewGrants(h.db.Grants(), now)
 	h.trust, err = authtrust.Open(f.TrustFile())
@@ -186,6 +191,8 @@ func start(t *testing.T, change ...func(*house)) *house {
 		MinLog:      h.minlog(log),
 		Consent:     h.consent(t),
 		NAS:         h.nas(log),
+		Wills:       h.wills(),
+		FGVHR:       h.fgvhr(),
 		Outbox:      &relaying.Operating{Outbox: h.db.Outbox(), Trail: trail, Now: now},
 		ECPR: &rest.ECPR{
 			Registry: &issuing.Registry{
@@ -351,6 +358,7 @@ func (h *house) said(t *testing.T) []string {
 var persons = []string{
 	nancy, child, "0101010001", "0101010006", "0511804817", "Testborger", "Nancy", "Laege", "laege@",
 	citizen, littleOne, teen, professional, assistant, stranger, proxyHolder, holder, other, doctor, helper,
+	grown, old, minor, gone,
 }
 
 // noSecrets searches the application log and the security events for persons and tokens, and every audit line for tokens.

@@ -50,6 +50,8 @@ type Deps struct {
 	ECPR           *ECPR                   // nil where this server has no registrations
 	Consent        *Consent                // nil where this server has no consent
 	NAS            *NAS                    // nil where this server has no notifications
+	Wills          *Wills                  // nil where this server has no wills
+	FGVHR          *FGVHR                  // nil where resuscitation cannot be declined on this server
 	Outbox         *relaying.Operating     // nil where this server has no outbox
 	Registers      *replicating.Operation  // nil where this server has no registers
 
@@ -121,6 +123,18 @@ func MountConsent(e *echo.Echo, d Deps) {
 func MountNAS(e *echo.Echo, d Deps) {
 	a := newAPI(d)
 	a.mount(e, a.nasEndpoints())
+}
+
+// MountWills has e serve nothing of the API but wills, for a server that has them and not the API.
+func MountWills(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.willEndpoints())
+}
+
+// MountFGVHR has e serve nothing of the API but declining resuscitation, for a server that has it and not the API.
+func MountFGVHR(e *echo.Echo, d Deps) {
+	a := newAPI(d)
+	a.mount(e, a.fgvhrEndpoints())
 }
 
 func newAPI(d Deps) *api { return &api{Deps: d, refusals: auth.Refusals{Log: d.Log, Told: d.Refused}} }
