@@ -158,7 +158,9 @@ func TestWA30MinLogIsTooSlow(t *testing.T) {
 	h := newHouse(t)
 	h.MinLogTimeout = time.Millisecond
 	h.down["minlog late"] = true
-	_, err := h.Create(t.Context(), citizen(citizenC), of(citizenC), will.BTR, draft)
+	ctx, stop := context.WithCancel(t.Context())
+	defer time.AfterFunc(5*time.Second, stop).Stop() // the caller goes, which is another error
+	_, err := h.Create(ctx, citizen(citizenC), of(citizenC), will.BTR, draft)
 	refused(t, err, will.ErrMinLog)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Empty(t, h.kept(t, citizenC))
