@@ -144,8 +144,8 @@ func (k *Keeper) change(ctx context.Context, caller identity.Caller, req Request
 		}
 	}
 	person := v.person(ctx)
-	if c.draft != nil && v.cut != nil {
-		return will.Registration{}, v.cut
+	if c.draft != nil && v.alone != nil {
+		return will.Registration{}, v.alone
 	}
 	apply := func(h will.History) (will.Change, error) {
 		if valid, _ := h.Valid(); req.Match != "" && valid.ID != req.Match {
@@ -211,7 +211,7 @@ type visit struct {
 	req    Request
 	op     operation
 	at     time.Time
-	cut    error // why the other numbers of the person are not known
+	alone  error // why the other numbers of the person are not known
 
 	register will.Register // told once the caller may call
 	exists   string
@@ -233,7 +233,7 @@ func (v *visit) admit(ctx context.Context) error {
 func (v *visit) person(ctx context.Context) []cpr.Number {
 	numbers, _, err := v.k.Aliases.Of(ctx, v.req.Citizen)
 	if err != nil {
-		v.cut = down("read aliases", err)
+		v.alone = down("read aliases", err)
 		return []cpr.Number{v.req.Citizen}
 	}
 	return numbers
@@ -262,7 +262,7 @@ func (v *visit) leave(ctx context.Context) {
 	if !v.req.Citizen.IsZero() {
 		source = "CPR"
 	}
-	if v.cut != nil {
+	if v.alone != nil {
 		aliases = "unavailable"
 	}
 	v.k.Trail.Note(ctx, audit.LTRBTR, v.op.where,

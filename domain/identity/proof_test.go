@@ -110,3 +110,30 @@ func TestWhatCallersProved(t *testing.T) {
 		})
 	}
 }
+
+func TestActor(t *testing.T) {
+	n, err := cpr.Parse("0501792275")
+	assert.NoError(t, err)
+	for _, c := range []struct {
+		name   string
+		caller identity.Caller
+		admin  bool
+		want   identity.Actor
+	}{
+		{"a citizen", identity.Caller{Kind: identity.Citizen, CPR: n}, false, identity.Actor{Role: "CITIZEN", ID: "0501792275", Source: "CPR"}},
+		{"a citizen without number", identity.Caller{Kind: identity.Citizen}, false, identity.Actor{Role: "CITIZEN"}},
+		{"an authorised professional", identity.Caller{Kind: identity.Professional, CPR: n, AuthorisationCode: "0TST1"}, false,
+			identity.Actor{Role: "HEALTHCARE_PROFESSIONAL", ID: "0TST1", Source: "AUTH"}},
+		{"another professional", identity.Caller{Kind: identity.Professional, CPR: n}, false,
+			identity.Actor{Role: "HEALTHCARE_PROFESSIONAL", ID: "0501792275", Source: "CPR"}},
+		{"an administrator", identity.Caller{Kind: identity.Professional, CPR: n, AuthorisationCode: "0TST1"}, true,
+			identity.Actor{Role: "ADMIN", ID: "0501792275", Source: "CPR"}},
+		{"a system", identity.Caller{Kind: identity.System, Org: identity.Organisation{CVR: "33257872"}}, false,
+			identity.Actor{Role: "SYSTEM", ID: "33257872", Source: "CVR"}},
+		{"a system of nobody", identity.Caller{Kind: identity.System}, false, identity.Actor{Role: "SYSTEM"}},
+		{"an operator", identity.Caller{Kind: identity.Operator, CPR: n}, false, identity.Actor{}},
+		{"nobody", identity.Caller{}, false, identity.Actor{}},
+	} {
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, c.caller.Actor(c.admin)) })
+	}
+}
