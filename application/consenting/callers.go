@@ -86,7 +86,9 @@ func checkOrganisation(c identity.Caller, t *org.Tree, at time.Time) error {
 }
 
 // vouched tells whether the word of a system with an ID card says who the caller is.
-func vouched(c identity.Caller) bool { return c.Vouched && c.HSUID != nil && c.Proof() == identity.DGWS }
+func vouched(c identity.Caller) bool {
+	return c.Vouched && c.HSUID != nil && c.Proof() == identity.DGWS
+}
 
 // system is the name of the system that the caller uses, at most 200 characters.
 func system(c identity.Caller) string {
