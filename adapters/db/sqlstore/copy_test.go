@@ -85,6 +85,9 @@ func (f *filler) cell(table string, c *column, i int) any {
 	if value, known := f.consentCell(table, c.Name, i); known {
 		return value
 	}
+	if value, known := f.willCell(table, c.Name, i); known {
+		return value
+	}
 	switch {
 	case c.NotNull == 0 && f.IntN(3) == 0:
 		return nil
@@ -147,9 +150,33 @@ func (f *filler) consentCell(table, column string, i int) (value any, known bool
 	return nil, false
 }
 
+// willCell returns a value of a column of wills and opt-outs that must agree with others of its row.
+func (f *filler) willCell(table, column string, i int) (value any, known bool) {
+	will := strings.HasSuffix(table, "_will")
+	switch {
+	case will && strings.HasSuffix(column, "_needs"):
+		return []any{nil, "guardian"}[i%2], true
+	case will && column == "if_dying":
+		return int64(1), true
+	case will && (strings.HasPrefix(column, "if_") || column == "no_forced_treatment"):
+		return int64(i % 2), true
+	case will && column == "valid_to", column == "superseded_date":
+		return []any{nil, int64(f.IntN(1000))}[f.IntN(2)], true
+	case will && column == "valid_from", column == "created_date":
+		return int64(-1 - f.IntN(1000)), true
+	case column == "register" && table == "will_current":
+		return []any{"LTR", "BTR"}[i%2], true
+	case column == "patient_id_source":
+		return "CPR", true
+	case column == "consent_status":
+		return []any{"ACTIVE", "INACTIVE", "ENTERED-IN-ERROR"}[i%3], true
+	}
+	return nil, false
+}
+
 // isUnique tells whether a table has more keys than its primary one: no two current rows of a register, and no two registrations, have the same.
 func (f *filler) isUnique(table string) bool {
-	other := []string{"ecpr_", "consent_", "nas_"}
+	other := []string{"ecpr_", "consent_", "nas_", "living_will", "treatment_will", "will_current", "citizen_consent"}
 	return slices.ContainsFunc(other, func(prefix string) bool { return strings.HasPrefix(table, prefix) }) || slices.Contains(f.registers, table)
 }
 

@@ -74,6 +74,8 @@ func (s optOuts) Update(ctx context.Context, person []cpr.Number, edit func(fgvh
 	return err
 }
 
+const supersedeHeads = "UPDATE citizen_consent SET superseded_date = ? WHERE " + isHead
+
 // supersede keeps o, which follows h.
 func (t *tx) supersede(h fgvhr.History, o fgvhr.OptOut, person []cpr.Number) error {
 	heads := int64(0)
@@ -83,8 +85,7 @@ func (t *tx) supersede(h fgvhr.History, o fgvhr.OptOut, person []cpr.Number) err
 		}
 	}
 	if heads > 0 {
-		superseded, err := t.exec(t.ctx, "UPDATE citizen_consent SET superseded_date = ? WHERE "+isHead+values(len(person), 1),
-			append([]any{o.Created.UnixMicro()}, digitsOf(person)...)...)
+		superseded, err := t.exec(t.ctx, supersedeHeads+values(len(person), 1), append([]any{o.Created.UnixMicro()}, digitsOf(person)...)...)
 		if err != nil {
 			return err
 		}

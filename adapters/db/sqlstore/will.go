@@ -118,16 +118,22 @@ func (s wills) Update(ctx context.Context, person []cpr.Number, edit func(will.H
 	return err
 }
 
+const dropCurrent = "DELETE FROM will_current WHERE will_id = ?"
+
+func closeWill(reg will.Register) string {
+	return "UPDATE " + willTable(reg) + " SET valid_to = ? WHERE id = ? AND valid_to IS NULL"
+}
+
 func (t *tx) closeWills(h will.History, c will.Change) error {
 	for _, r := range h {
 		if !r.To.IsZero() {
 			continue
 		}
-		closed, err := t.exec(t.ctx, "UPDATE "+willTable(r.Register)+" SET valid_to = ? WHERE id = ? AND valid_to IS NULL", c.At.UnixMicro(), r.ID)
+		closed, err := t.exec(t.ctx, closeWill(r.Register), c.At.UnixMicro(), r.ID)
 		if err != nil {
 			return err
 		}
-		gone, err := t.exec(t.ctx, "DELETE FROM will_current WHERE cpr = ? AND will_id = ?", r.Citizen.Digits(), r.ID)
+		gone, err := t.exec(t.ctx, dropCurrent, r.ID)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ CREATE TABLE living_will (
     if_severely_degraded boolean          NOT NULL,
     valid_from           bigint           NOT NULL,
     valid_to             bigint,          -- NULL while it is open
-    CHECK (if_dying OR if_severely_degraded),
+    CONSTRAINT living_will_wishes CHECK (if_dying OR if_severely_degraded),
     CHECK (valid_to > valid_from)
 ) WITH (fillfactor = 90);
 
@@ -27,13 +27,15 @@ CREATE TABLE treatment_will ( -- needs: relative, guardian or trustedAgent; NULL
     no_forced_treatment_needs  text COLLATE "C",
     valid_from                 bigint           NOT NULL,
     valid_to                   bigint,          -- NULL while it is open
-    CHECK (if_dying OR if_severely_degraded OR if_severe_pain OR no_forced_treatment),
-    CHECK (if_severely_degraded OR if_severely_degraded_needs IS NULL),
-    CHECK (if_severely_degraded_needs IN ('relative', 'guardian', 'trustedAgent')),
-    CHECK (if_severe_pain OR if_severe_pain_needs IS NULL),
-    CHECK (if_severe_pain_needs IN ('relative', 'guardian', 'trustedAgent')),
-    CHECK (no_forced_treatment OR no_forced_treatment_needs IS NULL),
-    CHECK (no_forced_treatment_needs IN ('relative', 'guardian', 'trustedAgent')),
+    CONSTRAINT treatment_will_wishes CHECK ( -- an error tells the name and no wish
+        (if_dying OR if_severely_degraded OR if_severe_pain OR no_forced_treatment)
+        AND (if_severely_degraded OR if_severely_degraded_needs IS NULL)
+        AND if_severely_degraded_needs IN ('relative', 'guardian', 'trustedAgent')
+        AND (if_severe_pain OR if_severe_pain_needs IS NULL)
+        AND if_severe_pain_needs IN ('relative', 'guardian', 'trustedAgent')
+        AND (no_forced_treatment OR no_forced_treatment_needs IS NULL)
+        AND no_forced_treatment_needs IN ('relative', 'guardian', 'trustedAgent')
+    ),
     CHECK (valid_to > valid_from)
 ) WITH (fillfactor = 90);
 
