@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -89,6 +90,46 @@ func TestWA01(t *testing.T) {
 	assert.Contains(t, s.call(t, on("l:HasLivingWill")), exists("false"))
 }
 
+// TestHistory: what was is kept, one will follows the other, and subscribers are told of each change once.
+func TestHistory(t *testing.T) {
+	notices := func(s *service) int {
+		n, _, _, err := s.db.Outbox().Waiting(t.Context())
+		require.NoError(t, err)
+		return n
+	}
+	s := newService(t)
+	s.call(t, create2020(wishes2020))
+	t.Run("WA-02 a second will is refused, and makes neither row nor notice", func(t *testing.T) {
+		refused(t, s.send(t, create2020(wishes2020)), "will_exists", "the citizen already has a valid will")
+		assert.Len(t, s.history(t, citizenC), 1)
+		assert.Len(t, s.told.Kept(), 1)
+		assert.Equal(t, 1, notices(s))
+	})
+	t.Run("WA-07 WA-08 an update at the same instant that says the same is a row of its own", func(t *testing.T) {
+		s.call(t, update2020(wishes2020))
+		h := s.history(t, citizenC)
+		require.Len(t, h, 2)
+		assert.Equal(t, h[0].From.Add(time.Microsecond), h[1].From)
+		assert.Equal(t, h[0].To, h[1].From)
+		assert.Contains(t, s.call(t, on("b:HasTreatmentWill")), exists("true"))
+	})
+	t.Run("WA-09 WA-10 a will that was withdrawn is kept, and may be followed by another", func(t *testing.T) {
+		s.call(t, on("b:DeleteTreatmentWill"))
+		s.call(t, create2018(wishes2018))
+		h := s.history(t, citizenC)
+		require.Len(t, h, 3)
+		assert.False(t, h[1].To.IsZero())
+		assert.False(t, h[2].From.Before(h[1].To))
+	})
+	t.Run("WA-04 subscribers to both registers are told of an upgrade", func(t *testing.T) {
+		assert.Equal(t, 4, notices(s))
+		s := newService(t)
+		s.given(t, will.LTR, livingWishes)
+		s.call(t, upgrade2020(wishes2020))
+		assert.Equal(t, 2, notices(s))
+	})
+}
+
 // TestForcedTreatment: who asks for treatment by force alone is told of nothing else.
 func TestForcedTreatment(t *testing.T) {
 	s := newService(t)
@@ -101,7 +142,7 @@ func TestForcedTreatment(t *testing.T) {
 	assert.NotContains(t, body, "noLifeProlonging")
 }
 
-// TestUpgrade: a treatment will follows a living will, at one instant.
+// TestUpgrade: WA-04: a treatment will follows a living will, at one instant.
 func TestUpgrade(t *testing.T) {
 	s := newService(t)
 	s.given(t, will.LTR, livingWishes)
@@ -201,6 +242,7 @@ func TestWA19(t *testing.T) {
 		{"id of its type", with(`<id xsi:type="h:II" root="1.2.208.176.1.2" extension="`+citizenC+`"/>`, will2020)},
 		{"WA-19 booleans 1 and 0", with(id(citizenC), strings.NewReplacer(">true<", ">1<", ">false<", ">0<").Replace(will2020))},
 		{"white space around booleans", with(id(citizenC), strings.NewReplacer(">true<", ">\n true\t<", ">false<", "> false <").Replace(will2020))},
+		{"white space around who must accept", with(id(citizenC), strings.Replace(will2020, `"relative`, `" relative`, 1))},
 		{"WA-19 the right xsi:type", with(id(citizenC), typed(`xsi:type="w:TreatmentWillV2"`))},
 		{"xsi:type by a prefix of its own, with white space", with(id(citizenC), typed(`xmlns:æ="urn:hl7-org:btrv2" xsi:type=" æ:TreatmentWillV2 "`))},
 		{"a wish of its type", with(id(citizenC), strings.Replace(will2020, "<w:noLifeProlongingIfDying>", `<w:noLifeProlongingIfDying xsi:type="xsd:boolean">`, 1))},

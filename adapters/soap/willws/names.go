@@ -18,7 +18,6 @@ const (
 	PathBTR      = "/btr/btr"
 	PathLTRAdmin = "/btr/ltrAdmin"
 	PathBTRAdmin = "/btr/btrAdmin"
-	PathAlive    = "/btr/isAlive"
 )
 
 // Names of the services in logs and metrics: ours.

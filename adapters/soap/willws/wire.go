@@ -123,7 +123,7 @@ func (b binder) wish(n xmltree.Node, name string, wish *will.Wish) error {
 		return unread(name)
 	}
 	if needs, there := b.tree.Attr(n, "", cda.AttrAcceptance); there {
-		if wish.Needs, there = cda.ParseAcceptance(needs); !there {
+		if wish.Needs, there = cda.ParseAcceptance(xsd.Collapse(needs)); !there {
 			return unread(cda.AttrAcceptance)
 		}
 	}
