@@ -2,6 +2,7 @@ package optingout
 
 import (
 	"context"
+	"slices"
 
 	"github.com/opennsp/nsp/domain/audit"
 	"github.com/opennsp/nsp/domain/cpr"
@@ -14,7 +15,7 @@ import (
 func (r *Registrar) admit(ctx context.Context, where audit.Context, caller identity.Caller, citizen cpr.Number) error {
 	err := r.may(ctx, where, caller, citizen)
 	if err != nil {
-		r.note(ctx, where, patient(citizen), actor(caller, r.administers(caller)))
+		r.note(ctx, where, patient(citizen), r.calls(caller))
 	}
 	return err
 }
@@ -45,64 +46,28 @@ func (r *Registrar) may(ctx context.Context, where audit.Context, c identity.Cal
 
 func (r *Registrar) administers(c identity.Caller) bool { return c.Administers(r.AdminRoles) }
 
-// Roles of actors (CITIZEN: nspop.dk, FGVHR audit log).
-const (
-	roleCitizen      = "CITIZEN"
-	roleAdmin        = "ADMIN"
-	roleProfessional = "HEALTHCARE_PROFESSIONAL"
-	roleSystem       = "SYSTEM"
-)
-
 // actor is who made a row: the citizen, or an administrator.
 func (r *Registrar) actor(c identity.Caller) fgvhr.Actor {
-	a := fgvhr.Actor{Role: roleCitizen, ID: c.CPR.Digits(), Source: cprSource, Org: c.Org.CVR, Name: c.Org.Name}
-	if r.administers(c) {
-		a.Role = roleAdmin
-	}
-	return a
+	who := c.Actor(r.administers(c))
+	return fgvhr.Actor{Role: who.Role, ID: who.ID, Source: who.Source, Org: c.Org.CVR, Name: c.Org.Name}
 }
-
-// cprSource is what CPR numbers are from.
-const cprSource = "CPR"
 
 // note says in the audit log what was done, or tried.
 func (r *Registrar) note(ctx context.Context, where audit.Context, parts ...[]audit.Information) {
-	var info []audit.Information
-	for _, p := range parts {
-		info = append(info, p...)
-	}
-	r.Trail.Note(ctx, audit.FGVHR, where, info...)
+	r.Trail.Note(ctx, audit.FGVHR, where, slices.Concat(parts...)...)
 }
 
 // patient is what the audit log tells of whom a call is about.
 func patient(n cpr.Number) []audit.Information {
 	source := ""
 	if !n.IsZero() {
-		source = cprSource
+		source = "CPR"
 	}
 	return []audit.Information{audit.PatientID.Is(n.Digits()), audit.PatientIDSource.Is(source)}
 }
 
-// actor is what the audit log tells of who calls.
-func actor(c identity.Caller, administers bool) []audit.Information {
-	role, id, source := "", c.CPR.Digits(), cprSource
-	switch c.Kind {
-	case identity.Citizen:
-		role = roleCitizen
-	case identity.Professional:
-		role = roleProfessional
-		switch {
-		case administers:
-			role = roleAdmin
-		case c.Authorised():
-			id, source = c.AuthorisationCode, "AUTH"
-		}
-	case identity.System:
-		role, id, source = roleSystem, c.Org.CVR, "CVR"
-	case identity.Unknown, identity.Operator:
-	}
-	if id == "" {
-		source = ""
-	}
-	return []audit.Information{audit.ActorRole.Is(role), audit.ActorID.Is(id), audit.ActorIDSource.Is(source)}
+// calls is what the audit log tells of who calls.
+func (r *Registrar) calls(c identity.Caller) []audit.Information {
+	who := c.Actor(r.administers(c))
+	return []audit.Information{audit.ActorRole.Is(who.Role), audit.ActorID.Is(who.ID), audit.ActorIDSource.Is(who.Source)}
 }

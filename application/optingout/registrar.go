@@ -22,7 +22,7 @@ func (r *Registrar) Register(ctx context.Context, caller identity.Caller, reg Re
 	var as person
 	var kept fgvhr.OptOut
 	defer func() {
-		r.note(ctx, audit.RegisterConsent, patient(reg.Citizen), actor(caller, r.administers(caller)), outcome(kept), as.noted())
+		r.note(ctx, audit.RegisterConsent, patient(reg.Citizen), r.calls(caller), outcome(kept), as.noted())
 	}()
 	now := r.Now()
 	if err := fgvhr.CheckFormDate(reg.CitizenCreated, r.administers(caller), now); err != nil {
@@ -67,7 +67,7 @@ func (r *Registrar) Update(ctx context.Context, caller identity.Caller, citizen 
 	if err != nil {
 		return View{}, err
 	}
-	r.note(ctx, audit.UpdateConsent, patient(citizen), actor(caller, true), outcome(kept))
+	r.note(ctx, audit.UpdateConsent, patient(citizen), r.calls(caller), outcome(kept))
 	return r.view(caller, as, kept), nil
 }
 
@@ -91,7 +91,7 @@ func (r *Registrar) Delete(ctx context.Context, caller identity.Caller, citizen 
 	if err != nil {
 		return err
 	}
-	r.note(ctx, audit.DeleteConsent, patient(citizen), actor(caller, r.administers(caller)), outcome(kept))
+	r.note(ctx, audit.DeleteConsent, patient(citizen), r.calls(caller), outcome(kept))
 	return nil
 }
 
