@@ -313,9 +313,6 @@ func TestSeveralNumbers(t *testing.T) {
 	})
 }
 
-	return len(s) >= len(suffix) && s[len(s)-len(suffix):] == suffix
-}
-
 // TestDown: what does not answer fails the operations that need it, with a cause that the caller does not hear, and nothing is changed or shown.
 func TestDown(t *testing.T) {
 	for _, c := range []struct {
