@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,10 @@ import (
 
 	"github.com/opennsp/nsp/adapters/soap/consentws"
 	"github.com/opennsp/nsp/adapters/soap/ecprws"
+	"github.com/opennsp/nsp/adapters/soap/fgvhrws"
 	"github.com/opennsp/nsp/adapters/soap/minlogws"
 	"github.com/opennsp/nsp/adapters/soap/nasws"
+	"github.com/opennsp/nsp/adapters/soap/willws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
 	"github.com/opennsp/nsp/tests/process"
 )
@@ -25,9 +28,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // nodeCall is one operation for testdata/node/client.mjs to call.
 type nodeCall struct {
-	Operation string         `json:"operation"`
-	Headers   []string       `json:"headers"`
-	Args      map[string]any `json:"args"`
+	Operation string   `json:"operation"`
+	Headers   []string `json:"headers"` // nil = none
+	Args      any      `json:"args"`    // node-soap writes an element's children in their order: that of a map is by name
 }
 
 // nodeResult is what became of it: an answer, or a fault with its HTTP status.
@@ -46,10 +49,16 @@ type nodeResult struct {
 // node has node-soap make a client from the WSDL of path and call it. names are the services, ports and operations that it found.
 func node(t *testing.T, path string, calls ...nodeCall) (names json.RawMessage, results []nodeResult) {
 	t.Helper()
+	return nodeAt(t, server.URL+path+"?wsdl", server.URL+path, calls...)
+}
+
+// nodeAt is node for a WSDL at another address than its service, which may be reached through somebody else.
+func nodeAt(t *testing.T, wsdl, endpoint string, calls ...nodeCall) (names json.RawMessage, results []nodeResult) {
+	t.Helper()
 	dir := nodeFolder(t)
 	program, err := filepath.Abs("testdata/node/client.mjs")
 	require.NoError(t, err)
-	input, err := json.Marshal(map[string]any{"wsdl": server.URL + path + "?wsdl", "endpoint": server.URL + path, "calls": append([]nodeCall{}, calls...)})
+	input, err := json.Marshal(map[string]any{"wsdl": wsdl, "endpoint": endpoint, "calls": append([]nodeCall{}, calls...)})
 	require.NoError(t, err)
 	var answer struct {
 		Describe json.RawMessage `json:"describe"`
@@ -71,7 +80,7 @@ func headers(client *process.Client, messageID string) []string {
 	security.Raw(client.Card())
 	security.End()
 	medcom.Start("medcom:Header", "xmlns:medcom", "http://www.medcom.dk/dgws/2006/04/dgws-1.0.xsd")
-	medcom.Elem("medcom:SecurityLevel", "3")
+	medcom.Elem("medcom:SecurityLevel", strconv.Itoa(client.Level()))
 	medcom.Start("medcom:Linking")
 	medcom.Elem("medcom:FlowID", uuid.NewString())
 	medcom.Elem("medcom:MessageID", messageID)
@@ -86,7 +95,7 @@ func TestNodeSOAPNames(t *testing.T) {
 		minlogws.PathRegistration20250312, minlogws.PathRegistration20230425, minlogws.PathCitizen20250312, minlogws.PathAssistants20250312,
 		minlogws.PathRegistration1, minlogws.PathPortal, ecprws.Path,
 		consentws.PathAdministration, consentws.PathAdministrationV1, consentws.PathVerification,
-		nasws.PathBroker, nasws.PathManager, nasws.PathFactory, nasPullPoint, nasws.PathIDList,
+		nasws.PathBroker, nasws.PathManager, nasws.PathFactory, nasPullPoint, nasws.PathIDList, willws.PathLTR, willws.PathBTR, fgvhrws.Path,
 	} {
 		name := strings.ReplaceAll(strings.Trim(strings.TrimSuffix(path, nasPullPointID), "/"), "/", "-")
 		t.Run("AC-41 "+name, func(t *testing.T) {

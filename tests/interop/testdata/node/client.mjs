@@ -13,7 +13,7 @@ const client = await soap.createClientAsync(input.wsdl, {}, input.endpoint);
 const results = [];
 for (const call of input.calls) {
   client.clearSoapHeaders();
-  for (const header of call.headers) client.addSoapHeader(header);
+  for (const header of call.headers ?? []) client.addSoapHeader(header);
   try {
     const [answer] = await client[call.operation + 'Async'](call.args);
     results.push({ answer });
