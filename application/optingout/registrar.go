@@ -35,8 +35,8 @@ func (r *Registrar) Register(ctx context.Context, caller identity.Caller, reg Re
 	if err := r.Rules.Eligible(born, status, now); err != nil {
 		return View{}, err
 	}
-	if as, err = r.person(ctx, reg.Citizen, true); err != nil {
-		return View{}, err
+	if as = r.person(ctx, reg.Citizen); as.alone != nil {
+		return View{}, as.alone
 	}
 	kept, err = r.change(ctx, caller, as, registering, func(h fgvhr.History, next fgvhr.OptOut) (fgvhr.OptOut, error) {
 		next.CitizenCreated = reg.CitizenCreated
@@ -53,9 +53,9 @@ func (r *Registrar) Update(ctx context.Context, caller identity.Caller, citizen 
 	if err := r.admit(ctx, audit.UpdateConsent, caller, citizen); err != nil {
 		return View{}, err
 	}
-	as, err := r.lookUp(ctx, citizen, c.Status != fgvhr.EnteredInError)
-	if err != nil {
-		return View{}, err
+	as := r.lookUp(ctx, citizen)
+	if as.alone != nil && c.Status != fgvhr.EnteredInError {
+		return View{}, as.alone
 	}
 	kept, err := r.change(ctx, caller, as, correcting, func(h fgvhr.History, next fgvhr.OptOut) (fgvhr.OptOut, error) {
 		now := r.Now()
@@ -77,10 +77,7 @@ func (r *Registrar) Delete(ctx context.Context, caller identity.Caller, citizen 
 	if err := r.admit(ctx, audit.DeleteConsent, caller, citizen); err != nil {
 		return err
 	}
-	as, err := r.lookUp(ctx, citizen, false)
-	if err != nil {
-		return err
-	}
+	as := r.lookUp(ctx, citizen)
 	kept, err := r.change(ctx, caller, as, withdrawing, func(h fgvhr.History, next fgvhr.OptOut) (fgvhr.OptOut, error) {
 		next, err := h.Delete(next, r.Now())
 		if err == nil && match != "" && match != next.Replaces {
@@ -101,10 +98,7 @@ func (r *Registrar) Get(ctx context.Context, caller identity.Caller, citizen cpr
 	if err := r.admit(ctx, audit.GetConsent, caller, citizen); err != nil {
 		return View{}, false, err
 	}
-	as, err := r.lookUp(ctx, citizen, false)
-	if err != nil {
-		return View{}, false, err
-	}
+	as := r.lookUp(ctx, citizen)
 	heads, err := r.Store.Heads(ctx, as.numbers)
 	if err != nil {
 		return View{}, false, down("read opt-out", err)
@@ -156,36 +150,33 @@ func (r *Registrar) change(ctx context.Context, caller identity.Caller, as perso
 // person is the numbers of one person, the one that was asked for first.
 type person struct {
 	numbers []cpr.Number
-	alone   bool // the register did not answer: there may be others
+	alone   error // why there may be others: the register did not answer. What leaves an opt-out active needs them all.
 }
 
 func (p person) asked() cpr.Number { return p.numbers[0] }
 
 // noted is what the audit log tells of it.
 func (p person) noted() []audit.Information {
-	if p.alone {
-		return []audit.Information{audit.AliasesRead.Is("unavailable")}
+	if p.alone == nil {
+		return nil
 	}
-	return nil
+	return []audit.Information{audit.AliasesRead.Is("unavailable")}
 }
 
-// person returns a citizen's numbers. Where the register does not answer it is the asked one alone, unless all of them must be known.
-func (r *Registrar) person(ctx context.Context, citizen cpr.Number, all bool) (person, error) {
+// person returns a citizen's numbers; where the register does not answer, the asked one alone.
+func (r *Registrar) person(ctx context.Context, citizen cpr.Number) person {
 	numbers, _, err := r.Aliases.Of(ctx, citizen)
-	switch {
-	case err == nil:
-		return person{numbers: numbers}, nil
-	case all:
-		return person{numbers: []cpr.Number{citizen}, alone: true}, down("read aliases", err)
+	if err != nil {
+		return person{numbers: []cpr.Number{citizen}, alone: down("read aliases", err)}
 	}
-	return person{numbers: []cpr.Number{citizen}, alone: true}, nil
+	return person{numbers: numbers}
 }
 
 // lookUp is person, and says in the audit log that the citizen's opt-out is looked up.
-func (r *Registrar) lookUp(ctx context.Context, citizen cpr.Number, all bool) (person, error) {
-	as, err := r.person(ctx, citizen, all)
+func (r *Registrar) lookUp(ctx context.Context, citizen cpr.Number) person {
+	as := r.person(ctx, citizen)
 	r.note(ctx, audit.GetConsent, patient(citizen), as.noted())
-	return as, err
+	return as
 }
 
 // citizen returns birth date (zero = not known) and status ("" of a number that is not known) by the CPR register.
