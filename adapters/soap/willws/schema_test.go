@@ -390,3 +390,18 @@ func TestDocuments(t *testing.T) {
 	all["/btr/wsdl/ltr/idws"].ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/btr/wsdl/ltr/idws?version=1", http.NoBody))
 	assert.Equal(t, http.StatusNotFound, w.Code)
 }
+
+// ValidAnswers asserts that answers are as the schemas have them.
+func ValidAnswers(t *testing.T, bodies ...string) {
+	t.Helper()
+	var all []schemaCase
+	for _, body := range bodies {
+		for _, e := range []edition{ltr2018, btr2018, btr2020} {
+			if strings.Contains(body, `xmlns:b="`+e.space+`"`) {
+				all = append(all, schemaCase{e, "an answer", body, true})
+			}
+		}
+	}
+	require.Len(t, all, len(bodies))
+	validate(t, all...)
+}
