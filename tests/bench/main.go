@@ -47,6 +47,7 @@ func benches() []bench {
 		{"ecpr-read", registered},
 		{"consent-check", consentCheck},
 		{"consent-http", consentHTTP},
+		{"wills", wills},
 		{"nas-beside-cxf", besideCXF},
 		{"nas-poll", nasPoll},
 		{"nas-T40", nasCatchUp},

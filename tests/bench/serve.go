@@ -42,6 +42,10 @@ const (
 	// And those of a fetch.
 	nasVerifyServer       = "verify-fetch"
 	nasVerifyCachedServer = "verify-fetch-cached"
+
+	// And of questions about wills and opt-outs.
+	willServer   = "verify-has"
+	optOutServer = "verify-get-consent"
 )
 
 const cacheEntries = 16384 // as nspd has them
@@ -73,6 +77,10 @@ func be(ctx context.Context, kind, dir string) error {
 		e.POST("/*", echo.WrapHandler(router(der, nil, asking())))
 	case nasVerifyCachedServer:
 		e.POST("/*", echo.WrapHandler(router(der, xmldsig.NewCache(cacheEntries), asking())))
+	case willServer:
+		e.POST("/*", echo.WrapHandler(router(der, nil, looking("HasTreatmentWill"))))
+	case optOutServer:
+		e.POST("/*", echo.WrapHandler(router(der, nil, looking("GetConsent"))))
 	default:
 		if err := peer(e, kind, der, filepath.Join(dir, fileAnswer)); err != nil {
 			return err
@@ -153,6 +161,18 @@ func asking() mounted {
 		Policy: admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3},
 		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
 			return func(w *xmlout.Writer) { w.Elem("wsnt:GetMessagesResponse", "", "xmlns:wsnt", space) }, nil
+		},
+	}}
+}
+
+// looking takes the cards of the test federation, of a system that asks about a citizen.
+func looking(operation string) mounted {
+	return mounted{devfed.STSIssuer, soap.Operation{
+		Name:   soap.Name{Space: soap.AnySpace, Local: operation + "Request"},
+		Label:  "Bench",
+		Policy: admitting.Policy{Schemes: []identity.Scheme{identity.DGWS}, Kinds: []identity.Kind{identity.System}, MinLevel: 3},
+		Serve: func(context.Context, soap.Request) (soap.Reply, error) {
+			return func(w *xmlout.Writer) { w.Elem("x:"+operation+"Response", "", "xmlns:x", "urn:x") }, nil
 		},
 	}}
 }
