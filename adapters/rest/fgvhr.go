@@ -66,13 +66,7 @@ func optOutOf(v optingout.View) optOutJSON {
 
 func (a *api) registerOptOut(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
 	asked := optingout.Registration{Citizen: x.person(caller)}
-	var err error
-	if len(x.body) == 0 {
-		err = x.noQuery()
-	} else {
-		err = x.ask(members{"citizenCreatedDate": (*dayJSON)(&asked.CitizenCreated)})
-	}
-	if err != nil {
+	if err := x.formDate(&asked.CitizenCreated); err != nil {
 		return reply{}, err
 	}
 	v, err := a.FGVHR.Registrar.Register(ctx, caller, asked)
@@ -80,6 +74,14 @@ func (a *api) registerOptOut(ctx context.Context, x *exchange, caller identity.C
 		return reply{}, err
 	}
 	return kept(pathOptOut, v.ID, optOutOf(v)), nil
+}
+
+// formDate reads the date on the paper form, if there is one; without it no body is needed.
+func (x *exchange) formDate(day *calendar.Day) error {
+	if len(x.body) == 0 {
+		return x.noQuery()
+	}
+	return x.ask(members{"citizenCreatedDate": (*dayJSON)(day)})
 }
 
 func (a *api) updateOptOut(ctx context.Context, x *exchange, caller identity.Caller) (reply, error) {
