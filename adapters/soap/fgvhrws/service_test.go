@@ -13,6 +13,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth/idws/idwstest"
 	"github.com/opennsp/nsp/adapters/soap/fgvhrws"
+	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/domain/notice"
 )
 
@@ -81,6 +82,7 @@ func TestFaults(t *testing.T) {
 	changed := [2]string{"registration_changed", "the registration was changed by someone else"}
 	status := [2]string{"invalid_status", "status change not allowed"}
 	date := [2]string{"invalid_date", "date not allowed"}
+	audited := [2]string{admitting.ErrAudit.Code, admitting.ErrAudit.Text}
 	down := errors.New("down")
 	for _, c := range []struct {
 		name       string
@@ -104,6 +106,8 @@ func TestFaults(t *testing.T) {
 		{"the CPR register is down", false, func(s *service) { s.down = down }, citizen(citizenC).as(register), internal},
 		{"MinLog is down, register", false, func(s *service) { s.access.OnLog.FailFrom(1, down) }, citizen(citizenC).as(register), minLog},
 		{"MinLog is down, look", true, func(s *service) { s.access.OnLog.FailFrom(1, down) }, citizen(citizenC).as(get), minLog},
+		{"the audit log is down", false, func(s *service) { s.audit.Fail(down, nil) }, citizen(citizenC).as(get), audited},
+		{"the audit log breaks", false, func(s *service) { s.audit.Fail(nil, down) }, citizen(citizenC).as(register), audited},
 		{"no number", false, nil, citizen(citizenC).as(strings.Replace(get, citizenC, "0000000000", 1)), [2]string{"invalid_id", "the citizen's id is not valid"}},
 		{"a citizen of 47", false, nil, citizen(young).as(strings.Replace(register, citizenC, young, 1)), [2]string{"not_eligible", "the citizen is too young"}},
 		{"FA-17 a citizen who emigrated", false, func(s *service) { s.status = "80" }, citizen(citizenC).as(register),
