@@ -47,7 +47,8 @@ func versionOf(t *testing.T, name string) int64 {
 func TestMigrate(t *testing.T) {
 	ctx := context.Background()
 	want := []string{"00001_message_log.sql", "00002_minlog.sql", "00003_security.sql", "00004_jobs.sql", "00005_outbox.sql", "00006_stamdata.sql",
-		"00007_ecpr.sql", "00008_copy.sql", "00009_minlog_daily.sql", "00010_outbox_targets.sql", "00011_consent.sql", "00012_nas.sql"}
+		"00007_ecpr.sql", "00008_copy.sql", "00009_minlog_daily.sql", "00010_outbox_targets.sql", "00011_consent.sql", "00012_nas.sql",
+		"00013_wills.sql"}
 	for dialect, fresh := range map[string]func(*testing.T) Options{
 		"sqlite":   func(t *testing.T) Options { return Options{Path: filepath.Join(t.TempDir(), "store.db")} },
 		"postgres": func(t *testing.T) Options { return Options{DSN: emptyDSN(t)} },
