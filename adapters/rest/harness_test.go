@@ -105,6 +105,7 @@ type house struct {
 	refused    []audit.Refusal
 	observed   []admitting.Observed
 	deps       rest.Deps
+	profile    soap.Profile
 	router     *soap.Router
 	echo       *echo.Echo
 	secrets    []string // what no log may hold
@@ -157,6 +158,7 @@ func start(t *testing.T, change ...func(*house)) *house {
 	profile := &soap.DGWS{Schemes: &auth.Schemes{
 		DGWS: &dgws.Verifier{Trust: h.trust, Now: now}, IDWS: &idws.Verifier{Trust: h.trust, Now: now}, Administrators: administrators,
 	}, Now: now, NewID: newID}
+	h.profile = profile
 	h.router = soap.NewRouter(securityws.Service(sessions, profile, []string{audience}), soap.Deps{Gate: gate, Now: now, NewID: newID, Log: log})
 	h.consumer = &logkeeping.Consumer{
 		Log: h.db.MessageLog(), Topics: h.db.Topics(), Store: h.db.LogStore(), Now: now, Logger: log, Topic: "minlog", Spec: messagelog.Spec{Partitions: 2},
