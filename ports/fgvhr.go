@@ -19,7 +19,8 @@ type OptOutStore interface {
 	// Update keeps the row that edit makes of the person's history (as History), with the notices: all or nothing, in the unit of work in ctx or
 	// in a transaction of its own. It supersedes every head of the person at its Created. No other Update of anybody with one of the numbers
 	// happens in between, also where there is no row yet. edit owns what it is given and may run more than once; if it fails, nothing changes and
-	// Update returns its error. ErrWillConflict if the row is not under one of the person's numbers, is superseded itself, was not made after every
-	// head, has a known ID, or replaces anything but a head of the person ("" where there is none); or if others got in between too often.
+	// Update returns its error. ErrWillConflict if the row has no ID, known status or ValidFrom, is not under one of the person's numbers, is
+	// superseded itself, was not made after every head, has a known ID, or replaces anything but a head of the person ("" where there is none); or
+	// if others got in between too often.
 	Update(ctx context.Context, person []cpr.Number, edit func(fgvhr.History) (fgvhr.OptOut, []notice.Notice, error)) error
 }

@@ -28,8 +28,8 @@ type WillStore interface {
 	// transaction of its own. Every open registration of the person ends at Change.At, and Change.New, if there is one, is kept: open, From equal
 	// to At, under one of the person's numbers, with a new ID. No other Update of anybody with one of the numbers happens in between, also where
 	// there is no row yet. edit owns what it is given and may run more than once; if it fails, nothing changes and Update returns its error.
-	// ErrWillConflict if the change is anything else (an At that is not after an open From, or is before the end of a closed row; a known ID),
-	// or if others got in between too often.
+	// ErrWillConflict if the change is anything else (an At that is not after an open From, or is before the end of a closed row; a known ID; wishes
+	// that the register does not keep, will.Rules.Check), or if others got in between too often.
 	Update(ctx context.Context, person []cpr.Number, edit func(will.History) (will.Change, []notice.Notice, error)) error
 }
 
