@@ -252,7 +252,7 @@ func TestWhoMayOptOut(t *testing.T) {
 		h := startWills(t)
 		staff, me, doc := h.session(t, administrator(t)), h.session(t, person(t, old)), h.session(t, employee(t, doctor, "0TST1"))
 		for name, headers := range map[string][]string{
-			"absent": nil, "nine digits": of(old[:9]), "X-eCPR": of("1308781QT7"), "two": append(of(old), of(old)...), "empty": of(""),
+			"absent": nil, "nine digits": of(old[:9]), "a hyphen": of(old[:6] + "-" + old[6:]), "X-eCPR": of("1308781QT7"), "two": append(of(old), of(old)...), "empty": of(""),
 		} {
 			for _, o := range operations {
 				more := headers

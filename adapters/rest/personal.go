@@ -38,8 +38,8 @@ func (a *api) personal(c audit.Component, audiences []string, all []endpoint) []
 // errFresh: what callers hear of If-Match where there is nothing to match.
 var errFresh = syntaxError("What is made has no entity tag before: If-Match must not be there.")
 
-// person reads whom the call is about: who the header names, else a citizen who calls. Zero = it says nobody, or not rightly, of which the use
-// case tells those alone who may call.
+// person reads whom the call is about: who the header names, in ten digits as in messages (no hyphen), else a citizen who calls. Zero = it says
+// nobody, or not rightly, of which the use case tells those alone who may call.
 func (x *exchange) person(caller identity.Caller) cpr.Number {
 	values := x.http.Header.Values(headerCitizen)
 	switch {
@@ -49,6 +49,9 @@ func (x *exchange) person(caller identity.Caller) cpr.Number {
 		return cpr.Number{}
 	}
 	n, _ := cpr.Parse(values[0])
+	if n.Digits() != values[0] {
+		return cpr.Number{}
+	}
 	return n
 }
 

@@ -141,7 +141,7 @@ func (r *Registrar) change(ctx context.Context, caller identity.Caller, as perso
 	switch {
 	case err == nil:
 		return kept, nil
-	case refused != nil && errors.Is(err, refused), errors.Is(err, fgvhr.ErrConflict):
+	case refused != nil && errors.Is(err, refused):
 		return fgvhr.OptOut{}, err
 	}
 	return fgvhr.OptOut{}, down("store opt-out", err)

@@ -327,7 +327,7 @@ func TestDown(t *testing.T) {
 		{"the store", "store", errSecret, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent getConsent"},
 		{"the store, to write", "update", errSecret, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
 		{"the store, in a word of another's", "update", fgvhr.ErrExists, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
-		{"others got in between too often", "update", ports.ErrWillConflict, fgvhr.ErrConflict, "registerConsent updateConsent deleteConsent"},
+		{"others got in between too often", "update", ports.ErrWillConflict, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
 	} {
 		for _, op := range operations {
 			t.Run(c.name+": "+op.name, func(t *testing.T) {

@@ -155,13 +155,13 @@ func TestWills(t *testing.T) {
 					return strings.ReplaceAll(s, old, replacement)
 				}
 			}
-			dying := "<w:noLifeProlongingIfDying>true</w:noLifeProlongingIfDying>"
+			dying, pain := "<w:noLifeProlongingIfDying>true</w:noLifeProlongingIfDying>", "<w:noLifeProlongingIfSeverePain>"
 			for name, change := range map[string]func(string) string{
 				"WA-16 the element of an update": replacing("treatmentWillV2", "treatmentWill"),
 				"WA-17 a qualified id":           func(s string) string { return strings.Replace(s, "<id ", "<b:id ", 1) },
 				"WA-17 an element is missing":    replacing(dying, ""),
 				"WA-17 an element twice":         replacing(dying, dying+dying),
-				"WA-17 another order":            func(s string) string { return strings.Replace(s, dying, "", 1) },
+				"WA-17 another order":            func(s string) string { return replacing(pain, dying+pain)(replacing(dying, "")(s)) },
 				"no boolean":                     replacing(">false<", ">nej<"),
 				"acceptance by nobody known":     replacing("guardianAcceptanceRequired", "doctorAcceptanceRequired"),
 				"another type":                   replacing("<treatmentWillV2>", `<treatmentWillV2 xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="w:LivingWill">`),
