@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/opennsp/nsp/adapters/soap/nasws"
 )
 
 // composed is compose.yaml, as far as it is ours.
@@ -73,6 +75,14 @@ func TestCompose(t *testing.T) {
 				roles[role] = name
 			}
 			assert.Equal(t, Development, cfg.Security.Mode)
+			if cfg.runsAny(RoleECPR, RoleWills, RoleFGVHR) {
+				broker, err := url.Parse(cfg.NAS.Remote.URL)
+				require.NoError(t, err)
+				there := c.Services[broker.Hostname()].Environment
+				assert.Contains(t, there["NSPD_ROLES"], RoleNASBroker, "somebody delivers its notifications")
+				assert.NotEmpty(t, there["NSPD_ALLOWLIST_NAS_NOTIFY"], "and takes them from other containers")
+				assert.Equal(t, nasws.PathBroker, broker.Path)
+			}
 			dsn, err := url.Parse(cfg.Store.DSN)
 			require.NoError(t, err)
 			database := c.Services[dsn.Hostname()].Environment

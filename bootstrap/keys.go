@@ -120,7 +120,7 @@ func ownKeys() []key {
 		{path: "security.hsuid.enabled", doc: "whether what systems with the grant hsuid say of their users counts", field: func(c *Config) field { return (*truth)(&c.Security.HSUID.Enabled) }},
 		{path: "security.event_retention", doc: "how long security events are kept", field: func(c *Config) field { return positive(&c.Security.EventRetention) }},
 
-		{path: "grants", doc: "organisations (CVR numbers, or * for all) by grant, laid in at the first start, such as {minlog.minlog1: [12345678]}; a name that is missing = * in development (hsuid: the sample portal), nobody in production", field: func(c *Config) field { return (*grantLists)(&c.Grants) }},
+		{path: "grants", doc: "organisations (CVR numbers, or * for all) by grant, laid in at the first start, such as {minlog.minlog1: [12345678]}; a name that is missing = * in development (hsuid: the sample portal), nobody in production (wills.has, fgvhr.read: Sundhedsdatastyrelsen)", field: func(c *Config) field { return (*grantLists)(&c.Grants) }},
 
 		{path: "allowlist.nas.notify", doc: "networks that may publish without credential; topics: * or names, such as A|B", field: func(c *Config) field { return (*publishers)(&c.Allowlist.NASNotify) }},
 

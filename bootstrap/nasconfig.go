@@ -127,7 +127,7 @@ func nasKeys() []key {
 		whole("nas.idlist.max_ids", "ids of a list", func(n *NAS) *int { return &n.IDList.MaxIDs }, 1, 500_000),
 		whole("nas.idlist.cache_ids", "ids of lists that are kept in memory", func(n *NAS) *int { return &n.IDList.CacheIDs }, 1, 100_000_000),
 		{path: "nas.response.more", doc: "whether answers of a fetch tell that there is more", field: func(c *Config) field { return (*truth)(&c.NAS.More) }},
-		{path: "nas.remote.url", doc: "address of another server's broker that takes the notifications of this server's services; empty = this server's message log", field: func(c *Config) field { return (*text)(&c.NAS.Remote.URL) }},
+		{path: "nas.remote.url", doc: "address of another server's broker that takes the notifications of this server's services; empty = this server's message log if it has the role nas-broker, else they wait", field: func(c *Config) field { return (*text)(&c.NAS.Remote.URL) }},
 		{path: "nas.remote.sts", doc: "address of the token service that issues our ID card; empty = the broker knows our address", field: func(c *Config) field { return (*text)(&c.NAS.Remote.STS) }},
 		file("nas.remote.cert", "certificate of the system that publishes (PEM)", func(c *Config) *string { return &c.NAS.Remote.Key.Cert }),
 		file("nas.remote.key", "its private key (PEM)", func(c *Config) *string { return &c.NAS.Remote.Key.Key }),
