@@ -80,6 +80,9 @@ func (r *Registrar) Delete(ctx context.Context, caller identity.Caller, citizen 
 	as := r.lookUp(ctx, citizen)
 	kept, err := r.change(ctx, caller, as, withdrawing, func(h fgvhr.History, next fgvhr.OptOut) (fgvhr.OptOut, error) {
 		next, err := h.Delete(next, r.Now())
+		if as.alone != nil && errors.Is(err, fgvhr.ErrNotFound) { // it may be under another number: who withdraws it must not think it gone
+			err = as.alone
+		}
 		if err == nil && match != "" && match != next.Replaces {
 			return fgvhr.OptOut{}, fgvhr.ErrChanged
 		}

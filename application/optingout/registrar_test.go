@@ -302,6 +302,19 @@ func TestSeveralNumbers(t *testing.T) {
 		assert.True(t, h.sees(t, system(), formerC))
 	})
 
+	t.Run("FA-18 the aliases are down: nobody hears that there is nothing to withdraw", func(t *testing.T) {
+		h := newHouse()
+		h.stored(t, formerC, fixedNow.AddDate(0, -2, 0), nil)
+		h.linked = true
+		h.down["aliases"] = errSecret
+		err := h.Delete(t.Context(), citizen(citizenC), citizenC, "")
+		refused(t, fgvhr.ErrDown, err)
+		require.ErrorIs(t, err, errSecret)
+		assert.Empty(t, h.told())
+		delete(h.down, "aliases")
+		require.NoError(t, h.Delete(t.Context(), citizen(citizenC), citizenC, ""))
+	})
+
 	t.Run("FA-18 the aliases are down: an update that leaves it active", func(t *testing.T) {
 		h, id := prepared(t, "updateConsent")
 		h.down["aliases"] = errSecret

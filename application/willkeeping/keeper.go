@@ -151,7 +151,11 @@ func (k *Keeper) change(ctx context.Context, caller identity.Caller, req Request
 		if valid, _ := h.Valid(); req.Match != "" && valid.ID != req.Match {
 			return will.Change{}, will.ErrChanged
 		}
-		return c.rule(h, next, v.at)
+		done, err := c.rule(h, next, v.at)
+		if v.alone != nil && errors.Is(err, will.ErrNotFound) { // the will may be under another number: who withdraws it must not think it gone
+			err = v.alone
+		}
+		return done, err
 	}
 	h, err := k.Store.History(ctx, person)
 	if err != nil {

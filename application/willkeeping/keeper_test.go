@@ -474,6 +474,17 @@ func TestWA41Person(t *testing.T) {
 		assert.Contains(t, h.said()[0], " aliases(NPI)=unavailable")
 		assert.Equal(t, fixedNow, h.kept(t, citizenC)[0].To)
 	})
+	t.Run("while the numbers are not to be had, nobody hears that there is nothing to withdraw", func(t *testing.T) {
+		h := newHouse(t)
+		h.stored(t, formerC, will.BTR, day(9))
+		h.linked, h.down["aliases"] = true, true
+		err := h.Delete(t.Context(), citizen(citizenC), of(citizenC), will.BTR)
+		refused(t, err, will.ErrDown)
+		require.ErrorIs(t, err, errSecret)
+		assert.Empty(t, h.told())
+		h.down["aliases"] = false
+		require.NoError(t, h.Delete(t.Context(), citizen(citizenC), of(citizenC), will.BTR))
+	})
 }
 
 // TestWA40NoPersonIsNamed goes through everything that may happen, and looks for what nobody may read in a log.
