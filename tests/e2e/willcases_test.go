@@ -27,6 +27,27 @@ func TestWills(t *testing.T) {
 		}
 		long := time.Date(2018, 6, 1, 10, 0, 0, 0, time.UTC)
 
+		t.Run("the paths of contracts and of health", func(t *testing.T) {
+			const old = "?wsdl&version=20180501"
+			for path, want := range map[string][]string{ // of which service, at which address
+				ltrPath + "?wsdl": {ltr.space, ltrPath}, ltrAdminPath + "?wsdl": {ltr.space, ltrAdminPath},
+				btrPath + "?wsdl": {btr.space, btrPath}, btrAdminPath + "?wsdl": {btr.space, btrAdminPath},
+				btrPath + old: {btr2018.space, btrPath}, btrAdminPath + old: {btr2018.space, btrAdminPath},
+				"/btr/wsdl/ltr/dgws": {ltr.space, ltrPath}, "/btr/wsdl/ltr/idws": {ltr.space, ltrPath},
+				"/btr/wsdl/btr/dgws": {btr.space, btrPath}, "/btr/wsdl/btr/idws": {btr.space, btrPath},
+				fgvhrPath + "?wsdl": {fgvhrSpace, fgvhrPath},
+			} {
+				a := r.Do(t, http.MethodGet, path, nil)
+				assert.Equal(t, http.StatusOK, a.Status, path)
+				assert.Contains(t, string(a.Body), `targetNamespace="`+want[0]+`"`, path)
+				assert.Contains(t, string(a.Body), `location="`+r.URL+want[1]+`"`, path)
+			}
+			assert.Equal(t, "OK", string(r.Do(t, http.MethodGet, "/btr/isAlive", nil).Body))
+			for _, path := range []string{"/btr/status", "/fgvhr/status"} {
+				assert.Contains(t, string(r.Do(t, http.MethodGet, path, nil).Body), "Audit log : OK", path)
+			}
+		})
+
 		t.Run("WA-01 a treatment will is made and read", func(t *testing.T) {
 			c := r.adult()
 			by, now := r.citizen(c), r.Clock.Now()
