@@ -3,8 +3,10 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,6 +116,8 @@ type registrar struct {
 	optOuts ports.OptOutStore
 	noticed *notifier
 	drawn   int
+	mu      sync.Mutex
+	heard   []nsptest.Answer // all that anybody was told
 }
 
 // registrars runs f on every store.
@@ -126,7 +130,10 @@ func registrars(t *testing.T, o nsptest.Options, f func(t *testing.T, r *registr
 	if o.OptOuts == nil {
 		o.OptOuts = func(s ports.OptOutStore) ports.OptOutStore { r.optOuts = s; return s }
 	}
-	set := map[string]string{"outbox.poll": "20ms", "wills.admin_roles": "WillAdmin", "fgvhr.admin_roles": "WillAdmin"}
+	set := map[string]string{
+		"outbox.poll": "20ms", "wills.admin_roles": "WillAdmin", "fgvhr.admin_roles": "WillAdmin",
+		"wills.minlog_timeout": "1m", // by the clock on the wall: none of a test's calls is to come too late
+	}
 	for k, v := range o.Set {
 		set[k] = v
 	}
@@ -135,10 +142,42 @@ func registrars(t *testing.T, o nsptest.Options, f func(t *testing.T, r *registr
 		o.Now = time.Date(2026, 11, 21, 22, 5, 10, 0, time.UTC)
 	}
 	onEveryStore(t, notifying(o, r), func(t *testing.T, s *nsptest.Server) {
-		r.Server, r.drawn = s, 0
+		r.Server, r.drawn, r.heard = s, 0, nil
 		r.noticed.reset()
+		s.Heard = func(a nsptest.Answer) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.heard = append(r.heard, a)
+		}
 		f(t, r)
+		t.Run("WA-40 nobody is told more than is theirs", r.discreet)
 	})
+}
+
+var tenDigits = regexp.MustCompile(`[0-9]{6}-?[0-9]{4}`)
+
+// discreet ends the server and shows that all that it told, but to those who may know, has neither anybody's number nor wishes.
+func (r *registrar) discreet(t *testing.T) {
+	metrics := r.Fetch(t, "/metrics")
+	r.Stop()
+	access := r.AccessLog(t)
+	require.Contains(t, access, `"soapHeaders"`)
+	logs := r.Logs() + metrics + access
+	said, faults := logs, 0
+	for _, a := range r.heard {
+		if a.Status >= http.StatusBadRequest {
+			said, faults = said+string(a.Body), faults+1
+		}
+	}
+	require.NotZero(t, faults)
+	people := townsfolk()["cpr-person.csv"] + strings.Join([]string{doctorD, helperH, admin}, ";")
+	for _, n := range tenDigits.FindAllString(said, -1) {
+		assert.NotContains(t, people, strings.ReplaceAll(n, "-", ""))
+	}
+	logs += strings.Join(r.AuditLines(t), "\n") // not the faults: they name the element that is wrong
+	for _, secret := range append([]string{"AcceptanceRequired", "guardian", "IfDying", "ifDying", "Declined", "declined"}, wishNames...) {
+		assert.False(t, strings.Contains(logs, secret), "%s is told", secret)
+	}
 }
 
 func notifying(o nsptest.Options, r *registrar) nsptest.Options {
@@ -182,11 +221,13 @@ func (r *registrar) adminCard() calling {
 	return r.carded(r.As(r.UserCard(admin, "").With("medcom:UserRole", "WillAdmin")))
 }
 
-func (r *registrar) adminToken() calling {
+func (r *registrar) adminToken() calling { return r.holding(r.adminHolder()) }
+
+func (r *registrar) adminHolder() nsptest.Holder {
 	h := r.Employee(admin, "")
 	h.Token = h.Token.Without("dk:healthcare:saml:attribute:UserAuthorizationCode").Without("dk:healthcare:saml:attribute:UserEducationCode").
 		WithXML("urn:oasis:names:tc:xacml:2.0:subject:role", `<Role xmlns="urn:hl7-org:v3" code="WillAdmin" codeSystem="1.2.208.176.1.3"/>`)
-	return r.holding(h)
+	return h
 }
 
 // asks sends a request of an operation about a citizen.
@@ -235,18 +276,23 @@ func (r *registrar) history(t *testing.T, numbers ...string) will.History {
 	return h
 }
 
-// keeps puts a living will into the store that was made at an instant under a number, as one from before the register closed.
+// keeps puts a will into the store that was made at an instant under a number, as one from before the register closed.
 func (r *registrar) keeps(t *testing.T, number string, reg will.Register, at time.Time) {
+	t.Helper()
+	r.putting(t, number, reg, at, nil)
+}
+
+func (r *registrar) putting(t *testing.T, number string, reg will.Register, at time.Time, told []notice.Notice) {
 	t.Helper()
 	row := will.Registration{
 		ID: uuidgen.NewString(), Citizen: numbered(number), Register: reg, From: at, Wishes: will.Wishes{IfDying: will.Wish{Declined: true}},
 	}
 	require.NoError(t, r.wills.Update(t.Context(), []cpr.Number{numbered(number)}, func(will.History) (will.Change, []notice.Notice, error) {
-		return will.Change{At: at, New: &row}, nil, nil
+		return will.Change{At: at, New: &row}, told, nil
 	}))
 }
 
-// advised lets time pass until there are n notifications about a number.
+// advised lets time pass until there are n notifications about a number, and one that was put behind them: there are no more.
 func (r *registrar) advised(t *testing.T, number string, n int) (found []nas.Notification) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -254,6 +300,20 @@ func (r *registrar) advised(t *testing.T, number string, n int) (found []nas.Not
 		found = r.about(number)
 		return len(found) >= n
 	}, time.Minute, 5*time.Millisecond)
+	last, key := r.adult(), ""
+	if h := r.history(t, number); len(h) > 0 {
+		key = h[0].ID
+	} else {
+		key = r.rows(t, number)[0].ID
+	}
+	behind := notice.Notice{ID: uuidgen.NewString(), Key: key, To: notice.NAS, Advis: found[0], Created: r.Clock.Now()}
+	behind.Advis.ID = last
+	r.putting(t, last, will.BTR, r.Clock.Now(), []notice.Notice{behind})
+	require.Eventually(t, func() bool {
+		r.Clock.Advance(20 * time.Millisecond)
+		return len(r.about(last)) > 0
+	}, time.Minute, 5*time.Millisecond)
+	found = r.about(number)
 	require.Len(t, found, n)
 	return found
 }

@@ -78,6 +78,9 @@ func (c Client) DoKeyed(t testing.TB, method, path, key string, body, answer any
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
+	if c.server.Heard != nil {
+		c.server.Heard(Answer{Status: resp.StatusCode, Header: resp.Header, Body: text})
+	}
 	if answer != nil && resp.StatusCode < 300 {
 		require.NoError(t, json.Unmarshal(text, answer), "%s", text)
 	}
