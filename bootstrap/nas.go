@@ -153,6 +153,9 @@ func (s *server) notifier() (ports.Notifier, error) {
 	case s.nas != nil && s.nas.broker != nil:
 		return s.nas.broker.Notifier(), nil
 	}
+	if s.cfg.runsAny(RoleECPR, RoleWills, RoleFGVHR) {
+		s.log.Warn("no broker takes the notifications of this process, which wait: it has not the role nas-broker, and nas.remote.url names none")
+	}
 	return nil, nil
 }
 

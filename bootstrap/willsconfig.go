@@ -75,7 +75,7 @@ func (c *Config) validateWills(wrong func(bad bool, key, format string, args ...
 	wrong(c.Wills.LTR.ClosedFrom != "" && err != nil, "wills.ltr_closed_from", "%q is no day such as 2019-01-01", c.Wills.LTR.ClosedFrom)
 	for key, topic := range map[string]string{"wills.topics.btr": c.Wills.Topics.BTR, "wills.topics.ltr": c.Wills.Topics.LTR, "fgvhr.topic": c.FGVHR.Topic} {
 		_, err := nas.ParseTopic(topic)
-		wrong((c.runsWills() || c.publishes() || c.runsNAS()) && err != nil, key, "%q is no topic <uri>:<name>", topic)
+		wrong((c.runsWills() || c.publishes() || c.runsNAS()) && err != nil, key, "%q is no topic such as http://example.dk/:Changed", topic)
 	}
 }
 
