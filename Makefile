@@ -60,7 +60,7 @@ mutants: ## put faults into the source and see that a test notices each; MUTANT=
 	go run ./tests/mutants -mutant '$(MUTANT)'
 
 crash: ## kill fronts, consumers and the database of a cluster KILLS times under load, and brokers and subscribers, and count what is lost or doubled
-	OPENNSP_TEST_KILLS=$(KILLS) OPENNSP_TEST_REQUIRE=1 go test -count=1 -v -timeout 10m -run '^(TestAC19Kill|TestNAS)' ./tests/crash
+	OPENNSP_TEST_KILLS=$(KILLS) OPENNSP_TEST_REQUIRE=1 go test -count=1 -v -timeout 10m -run '^(TestAC19Kill|TestNAS|TestWills)' ./tests/crash
 
 cover: ## show how much of the statements the tests reach; .cache/cover.html shows which
 	@mkdir -p .cache

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -30,7 +31,7 @@ import (
 
 const (
 	willKills   = 20 // at least, on each kind of store
-	willClients = 12
+	willClients = 8
 	willReaders = 2
 )
 
@@ -43,7 +44,7 @@ func TestWillsEmbedded(t *testing.T) {
 	m := newKeeper(t, t.TempDir(), process.Options{Env: willEnv})
 	store := sqlstore.Options{Path: filepath.Join(m.Dir, "store.db")}
 	t.Run("WA-32 killed again and again", func(t *testing.T) {
-		willsSurvive(t, store, func() *sql.DB { return opened(t, "sqlite", store.Path) }, m)
+		willsSurvive(t, newRegisters(t, []*member{m}), store, func() *sql.DB { return opened(t, "sqlite", store.Path) }, m)
 	})
 }
 
@@ -66,8 +67,10 @@ func TestWillsCluster(t *testing.T) {
 			"NSPD_STORE_DRIVER=postgres", "NSPD_STORE_DSN=" + database.DSN, "NSPD_STORE_MAX_CONNS=8", "NSPD_JOBS_LEASE_TTL=2s", "NSPD_MINLOG_CONSUMER_LEASE=2s",
 		}, willEnv...)}))
 	}
+	r := newRegisters(t, servers)
+	t.Run("WA-11 WA-12 FA-04 WL-15 one person, two numbers, two processes", func(t *testing.T) { race(t, r, r.people[1]) })
 	t.Run("WA-32 killed again and again", func(t *testing.T) {
-		willsSurvive(t, sqlstore.Options{DSN: database.DSN}, func() *sql.DB { return opened(t, "pgx", database.DSN) }, servers...)
+		willsSurvive(t, r, sqlstore.Options{DSN: database.DSN}, func() *sql.DB { return opened(t, "pgx", database.DSN) }, servers...)
 	})
 }
 
@@ -131,16 +134,17 @@ func townspeople() []byte {
 
 // willsSurvive kills any of the processes in the middle of changes of wills and opt-outs. In the end the registers have what was acknowledged, and
 // nothing that nobody asked for; NAS, MinLog and the audit log have been told of it. Meanwhile a will that is only updated is always there.
-func willsSurvive(t *testing.T, o sqlstore.Options, open func() *sql.DB, servers ...*member) {
+func willsSurvive(t *testing.T, r *registers, o sqlstore.Options, open func() *sql.DB, servers ...*member) {
 	t.Helper()
-	r := newRegisters(t, servers)
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer stop()
 	for range willClients {
 		clients.Go(func() {
 			for ctx.Err() == nil {
 				r.change(ctx, t, r.people[rand.IntN(len(r.people))])
+				pause(ctx) // so that what starts has a share of the machine
 			}
 		})
 	}
@@ -154,7 +158,7 @@ func willsSurvive(t *testing.T, o sqlstore.Options, open func() *sql.DB, servers
 	r.more(t, 20)
 	wanted := max(willKills, killsWanted(t))
 	for range wanted {
-		r.more(t, rand.IntN(15))
+		r.more(t, rand.IntN(10))
 		m := servers[rand.IntN(len(servers))]
 		m.Kill()
 		require.NoError(t, m.start(t.Context()))
@@ -173,6 +177,34 @@ func willsSurvive(t *testing.T, o sqlstore.Options, open func() *sql.DB, servers
 	r.verify(t, store, open(), servers)
 	t.Logf("%d kills; %d changes acknowledged, %d refused, %d in doubt; the reader was answered %d times", wanted,
 		r.counts[acknowledged], r.counts[refused], r.counts[doubtful], r.looks.Load())
+}
+
+// race has many ask for the same at once, under either number of a person: one of those who make or withdraw something does, in whichever register.
+// The histories are seen to later, with those of the others.
+func race(t *testing.T, r *registers, p *citizen) {
+	t.Helper()
+	const rounds, many = 4, 16
+	require.Len(t, p.numbers, 2)
+	at := func(kinds ...string) (done int64) {
+		var count atomic.Int64
+		var all sync.WaitGroup
+		for i := range many {
+			all.Go(func() {
+				if r.perform(t.Context(), p, p.numbers[i%2], kinds[i/2%len(kinds)]) == acknowledged {
+					count.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		return count.Load()
+	}
+	for round := range rounds {
+		assert.EqualValues(t, 1, at("create BTR", "create LTR"), "wills made")
+		assert.Positive(t, at("update BTR", "upgrade", "update LTR"))
+		assert.EqualValues(t, 1, at("delete BTR", "delete LTR", "delete BTR"), "wills withdrawn")
+		assert.EqualValues(t, 1, at("register"), "opt-outs registered")
+		assert.EqualValues(t, 1, at([]string{"withdraw", "error"}[round%2]), "opt-outs ended")
+	}
 }
 
 // newRegisters makes a pull point for what the registers tell, and gives the first citizen what stays: a will and an opt-out.

@@ -107,7 +107,7 @@ func (r *registers) perform(ctx context.Context, p *citizen, n cpr.Number, kind 
 		return refused
 	}
 	again := rand.IntN(2) == 0
-	for limit := time.Minute; ; limit = time.Second {
+	for limit := time.Minute; ; limit = 300 * time.Millisecond {
 		err := within(context.WithoutCancel(ctx), limit, func(ctx context.Context) error { return send(ctx, r.any()) })
 		o.to = time.Now()
 		now := willFate(err)
@@ -552,4 +552,13 @@ func activities() map[string]string {
 		"register": "Registrering af fravalg af genoplivning", "withdraw": "Sletning af fravalg af genoplivning",
 		"date": "Rettelse af fravalg af genoplivning", "error": "Rettelse af fravalg af genoplivning",
 	}
+}
+
+func TestSingle(t *testing.T) {
+	fits := func(pairs ...string) func(i, j int) bool {
+		return func(i, j int) bool { return slices.Contains(pairs, fmt.Sprint(i, j)) }
+	}
+	assert.Empty(t, single(2, 2, fits("0 0", "0 1", "1 0")), "the first gives way")
+	assert.Equal(t, []int{1}, single(2, 2, fits("0 0", "1 0")), "two of one")
+	assert.Equal(t, []int{0, 1}, single(2, 1, fits()))
 }
