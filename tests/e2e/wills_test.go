@@ -120,6 +120,9 @@ type registrar struct {
 	heard   []nsptest.Answer // all that anybody was told
 }
 
+// minLogPatience is by the clock on the wall: none of a test's calls is to come too late.
+const minLogPatience = 20 * time.Second
+
 // registrars runs f on every store.
 func registrars(t *testing.T, o nsptest.Options, f func(t *testing.T, r *registrar)) {
 	t.Helper()
@@ -132,7 +135,7 @@ func registrars(t *testing.T, o nsptest.Options, f func(t *testing.T, r *registr
 	}
 	set := map[string]string{
 		"outbox.poll": "20ms", "wills.admin_roles": "WillAdmin", "fgvhr.admin_roles": "WillAdmin",
-		"wills.minlog_timeout": "1m", // by the clock on the wall: none of a test's calls is to come too late
+		"wills.minlog_timeout": minLogPatience.String(), "http.call_timeout": "1m",
 	}
 	for k, v := range o.Set {
 		set[k] = v
