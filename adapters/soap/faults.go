@@ -6,6 +6,7 @@ import (
 
 	"github.com/opennsp/nsp/adapters/auth/idws"
 	"github.com/opennsp/nsp/adapters/xml/xmlout"
+	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/ports"
 )
@@ -150,4 +151,24 @@ func writeDetail(w *xmlout.Writer, name string, err error) {
 		w.Elem("medcom:FaultCode", f.Code)
 	}
 	w.End()
+}
+
+// TellDown returns a Service.Tell that has one text for all that is the server's own, but for what says what became of the call (OfGate).
+func TellDown(text string) func(error) error {
+	return func(err error) error {
+		f, ok := fault.Of(err)
+		if !ok || f.Code != fault.CodeProcessing || f.Kind != fault.Internal && f.Kind != fault.Unavailable || OfGate(f) {
+			return err
+		}
+		return &FaultError{Err: err, Text: text}
+	}
+}
+
+// OfGate tells whether the text of a fault says what became of the call, which every service tells alike.
+func OfGate(f fault.Error) bool {
+	switch f {
+	case admitting.ErrAudit, admitting.ErrNotCommitted, admitting.ErrOutcomeUnknown, admitting.ErrRunning, ErrOverloaded, ErrDraining:
+		return true
+	}
+	return false
 }

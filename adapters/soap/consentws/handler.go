@@ -77,7 +77,7 @@ func Administration(a *consenting.Administration, p soap.Profile) []Mount {
 		}
 		*to = append(*to, op.form.operations(op.name, policy(op.resend), op.run)...)
 	}
-	service := soap.Service{Name: AdministrationService, Component: audit.Samtykke, Operations: newest, Contract: administrationContract(), Profile: p, Tell: tell}
+	service := soap.Service{Name: AdministrationService, Component: audit.Samtykke, Operations: newest, Contract: administrationContract(), Profile: p, Tell: soap.TellDown(textDown)}
 	serviceV1 := service
 	serviceV1.Name, serviceV1.Operations, serviceV1.Contract = AdministrationServiceV1, oldest, administrationContractV1()
 	return []Mount{{PathAdministration, service}, {PathAdministrationV1, serviceV1}}

@@ -23,7 +23,7 @@ func Verification(v *consenting.Verification, p soap.Profile) []Mount {
 	check, data := policy(admitting.Recompute), policy(admitting.Recompute)
 	data.MaxBytes = maxDataCheck
 	return []Mount{{PathVerification, soap.Service{
-		Name: VerificationService, Component: audit.Samtykke, Contract: verificationContract(), Profile: p, Tell: tell,
+		Name: VerificationService, Component: audit.Samtykke, Contract: verificationContract(), Profile: p, Tell: soap.TellDown(textDown),
 		Operations: slices.Concat(
 			verification.operations(opUserCheck, check, s.user), verification.operations(opForeignersCheck, check, s.foreigner),
 			verification.operations(opDataCheck, data, s.data)),

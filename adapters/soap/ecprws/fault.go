@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/opennsp/nsp/adapters/soap"
-	"github.com/opennsp/nsp/application/admitting"
 	"github.com/opennsp/nsp/domain/ecpr"
 	"github.com/opennsp/nsp/domain/fault"
 )
@@ -23,7 +22,7 @@ func tell(err error) error {
 		return &soap.FaultError{Err: err, Client: true}
 	case f.Code == fault.CodeNotAuthorized:
 		return &soap.FaultError{Err: err, Text: textUnauthorised}
-	case f.Code == fault.CodeProcessing && (f.Kind == fault.Internal || f.Kind == fault.Unavailable) && !ofGate(f):
+	case f.Code == fault.CodeProcessing && (f.Kind == fault.Internal || f.Kind == fault.Unavailable) && !soap.OfGate(f):
 		return &soap.FaultError{Err: err, Text: textInternal}
 	}
 	return err
@@ -33,15 +32,6 @@ func tell(err error) error {
 func sent(f fault.Error) bool {
 	switch f.Code {
 	case codeInvalid, codeCPRUnknown, codeValueExists, codeOIDExists, codeNotFound, codeConflict:
-		return true
-	}
-	return false
-}
-
-// ofGate tells whether the text of a fault says what became of the call, which every service tells alike.
-func ofGate(f fault.Error) bool {
-	switch f {
-	case admitting.ErrAudit, admitting.ErrNotCommitted, admitting.ErrOutcomeUnknown, admitting.ErrRunning, soap.ErrOverloaded, soap.ErrDraining:
 		return true
 	}
 	return false

@@ -32,7 +32,7 @@ type serve func(ctx context.Context, caller identity.Caller, b binder, root xmlt
 // Services returns the service at its path.
 func Services(r *optingout.Registrar, p soap.Profile) []Mount {
 	s := server{r}
-	service := soap.Service{Name: ServiceName, Component: audit.FGVHR, Contract: contract(), Profile: p, Tell: tell}
+	service := soap.Service{Name: ServiceName, Component: audit.FGVHR, Contract: contract(), Profile: p, Tell: soap.TellDown(textInternal)}
 	for _, op := range []struct {
 		name   string
 		resend admitting.Resend

@@ -26,7 +26,7 @@ func Services(k *willkeeping.Keeper, p soap.Profile) []Mount {
 	ltr := []edition{ltr2018}
 	btr := []edition{btr2018, btr2020}
 	service := func(name string, s will.Surface, editions, others []edition, c soap.Contract) soap.Service {
-		service := soap.Service{Name: name, Component: audit.LTRBTR, Contract: c, Profile: p, Tell: tell}
+		service := soap.Service{Name: name, Component: audit.LTRBTR, Contract: c, Profile: p, Tell: soap.TellDown(textDown)}
 		for _, e := range editions {
 			for _, act := range e.acts() {
 				service.Operations = append(service.Operations, handler{k, e, s}.serve(act))
