@@ -3,6 +3,8 @@ package bootstrap
 import (
 	"time"
 
+	"github.com/opennsp/nsp/application/optingout"
+	"github.com/opennsp/nsp/application/willkeeping"
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/nas"
 )
@@ -40,16 +42,14 @@ func defaultWills() (w Wills) {
 	w.DentistEducations, w.MinAge, w.ActiveStatus = []string{"5433"}, 18, []string{"01", "03", "05", "07"}
 	w.LTR.ClosedFrom, w.LTR.AdminUpdate = "2019-01-01", true
 	w.LogEmptyReads, w.MinLogTimeout = true, 2*time.Second
-	w.Topics.BTR = "http://sundhedsdatastyrelsen.dk/behandlingstestamente/2018/05/01/:TreatmentWillUpdated"
-	w.Topics.LTR = "http://sundhedsdatastyrelsen.dk/livstestamente/2018/05/01/:LivingWillUpdated"
+	topics := willkeeping.DefaultTopics()
+	w.Topics.BTR, w.Topics.LTR = topics.BTR.Name, topics.LTR.Name
 	return w
 }
 
 func defaultFGVHR() FGVHR {
-	return FGVHR{
-		MinAge: 60, WaitDays: 7, MinLog: true, IDType: "cpr",
-		Topic: "http://sundhedsdatastyrelsen.dk/Fravalg-Af-Genoplivning/2023/06/01/:ConsentUpdatedNotification",
-	}
+	topic := optingout.DefaultTopic()
+	return FGVHR{MinAge: 60, WaitDays: 7, MinLog: true, Topic: topic.Name, IDType: topic.IDType}
 }
 
 // runsWills tells whether this process has wills, or opt-outs.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/opennsp/nsp/application/optingout"
 	"github.com/opennsp/nsp/domain/cpr"
 	"github.com/opennsp/nsp/domain/fgvhr"
 	"github.com/opennsp/nsp/domain/identity"
@@ -77,7 +78,7 @@ func TestWhoMay(t *testing.T) {
 					require.NoError(t, err, op.name)
 					continue
 				}
-				require.Equal(t, fgvhr.ErrNotAuthorized, err, op.name)
+				require.Equal(t, optingout.ErrNotAuthorized, err, op.name)
 				assert.Empty(t, h.touched, "AU-1 %s looked", op.name)
 				said := h.said()
 				require.Len(t, said, 1)
@@ -94,14 +95,14 @@ func TestWhoMay(t *testing.T) {
 		h, id := prepared(t, "updateConsent")
 		h.AdminRoles = nil
 		for _, op := range operations {
-			assert.Equal(t, fgvhr.ErrNotAuthorized, op.do(h, with(staff(), func(c *identity.Caller) { c.NationalRole = "" }), citizenC, id))
+			assert.Equal(t, optingout.ErrNotAuthorized, op.do(h, with(staff(), func(c *identity.Caller) { c.NationalRole = "" }), citizenC, id))
 		}
 	})
 	t.Run("the grants do not answer", func(t *testing.T) {
 		h, id := prepared(t, "getConsent")
 		h.down["grants"] = errSecret
 		err := operations[3].do(h, system(), citizenC, id)
-		refused(t, fgvhr.ErrDown, err)
+		refused(t, optingout.ErrDown, err)
 		require.ErrorIs(t, err, errSecret)
 		assert.Empty(t, h.touched)
 	})
@@ -127,11 +128,11 @@ func TestNobodyNamed(t *testing.T) {
 			caller identity.Caller
 			want   error
 		}{
-			{staff(), fgvhr.ErrCitizen},
-			{citizen(citizenC), map[bool]error{true: fgvhr.ErrNotAuthorized, false: fgvhr.ErrCitizen}[op.name == "updateConsent"]},
-			{system(), map[bool]error{true: fgvhr.ErrCitizen, false: fgvhr.ErrNotAuthorized}[op.name == "getConsent"]},
-			{doctor(), fgvhr.ErrNotAuthorized},
-			{citizen(cpr.Number{}), fgvhr.ErrNotAuthorized},
+			{staff(), optingout.ErrCitizen},
+			{citizen(citizenC), map[bool]error{true: optingout.ErrNotAuthorized, false: optingout.ErrCitizen}[op.name == "updateConsent"]},
+			{system(), map[bool]error{true: optingout.ErrCitizen, false: optingout.ErrNotAuthorized}[op.name == "getConsent"]},
+			{doctor(), optingout.ErrNotAuthorized},
+			{citizen(cpr.Number{}), optingout.ErrNotAuthorized},
 		} {
 			t.Run("FA-14 AU-3 "+op.name+" "+c.caller.Kind.String(), func(t *testing.T) {
 				h := newHouse()

@@ -30,16 +30,16 @@ func (r *Registrar) may(ctx context.Context, where audit.Context, c identity.Cal
 			return down("read grants", err)
 		}
 		if !granted {
-			return fgvhr.ErrNotAuthorized
+			return ErrNotAuthorized
 		}
 	default:
-		return fgvhr.ErrNotAuthorized
+		return ErrNotAuthorized
 	}
 	switch {
 	case citizen.IsZero():
-		return fgvhr.ErrCitizen
+		return ErrCitizen
 	case self && !c.Is(citizen):
-		return fgvhr.ErrNotAuthorized
+		return ErrNotAuthorized
 	}
 	return nil
 }

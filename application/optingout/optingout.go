@@ -8,6 +8,7 @@ import (
 
 	"github.com/opennsp/nsp/domain/calendar"
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/fgvhr"
 	"github.com/opennsp/nsp/ports"
 )
@@ -58,3 +59,11 @@ type View struct {
 	fgvhr.OptOut
 	InForce bool
 }
+
+// What callers are told beside what the rules refuse (package fgvhr). The texts are constant and tell nothing of the citizen.
+var (
+	ErrCitizen       error = fault.Error{Kind: fault.Malformed, Code: "invalid_id", Text: "the citizen's id is not valid"}
+	ErrNotAuthorized error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access"}
+	ErrMinLog              = fault.Error{Kind: fault.Unavailable, Code: "minlog_unavailable", Text: "MinLog is unavailable, nothing was done"}
+	ErrDown                = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "internal error"}
+)

@@ -212,5 +212,5 @@ func (r *Registrar) view(caller identity.Caller, as person, o fgvhr.OptOut) View
 
 // down is what the caller hears when something did not answer; the cause is for the log.
 func down(action string, cause error) error {
-	return fmt.Errorf("%s: %w: %w", action, fgvhr.ErrDown, cause)
+	return fmt.Errorf("%s: %w: %w", action, ErrDown, cause)
 }

@@ -281,7 +281,7 @@ func TestSeveralNumbers(t *testing.T) {
 					require.NoError(t, err)
 					continue
 				}
-				refused(t, fgvhr.ErrDown, err)
+				refused(t, optingout.ErrDown, err)
 				require.ErrorIs(t, err, cause)
 				assert.Equal(t, before, h.kept(t, citizenC))
 				assert.Empty(t, h.told())
@@ -308,7 +308,7 @@ func TestSeveralNumbers(t *testing.T) {
 		h.linked = true
 		h.down["aliases"] = errSecret
 		err := h.Delete(t.Context(), citizen(citizenC), citizenC, "")
-		refused(t, fgvhr.ErrDown, err)
+		refused(t, optingout.ErrDown, err)
 		require.ErrorIs(t, err, errSecret)
 		assert.Empty(t, h.told())
 		delete(h.down, "aliases")
@@ -320,7 +320,7 @@ func TestSeveralNumbers(t *testing.T) {
 		h.down["aliases"] = errSecret
 		for _, c := range []fgvhr.Change{{ID: id, CitizenCreated: formDate}, {ID: id, Status: fgvhr.Active, CitizenCreated: formDate}} {
 			_, err := h.Update(t.Context(), staff(), citizenC, c)
-			refused(t, fgvhr.ErrDown, err)
+			refused(t, optingout.ErrDown, err)
 		}
 		assert.Len(t, h.kept(t, citizenC), 1)
 	})
@@ -334,13 +334,13 @@ func TestDown(t *testing.T) {
 		want       error
 		needs      string // operations
 	}{
-		{"MinLog", "minlog", errSecret, fgvhr.ErrMinLog, "registerConsent updateConsent deleteConsent getConsent"},
-		{"MinLog, too late", "minlog", ports.ErrLateLog, fgvhr.ErrMinLog, "registerConsent updateConsent deleteConsent getConsent"},
-		{"the CPR register", "register", errSecret, fgvhr.ErrDown, "registerConsent"},
-		{"the store", "store", errSecret, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent getConsent"},
-		{"the store, to write", "update", errSecret, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
-		{"the store, in a word of another's", "update", fgvhr.ErrExists, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
-		{"others got in between too often", "update", ports.ErrWillConflict, fgvhr.ErrDown, "registerConsent updateConsent deleteConsent"},
+		{"MinLog", "minlog", errSecret, optingout.ErrMinLog, "registerConsent updateConsent deleteConsent getConsent"},
+		{"MinLog, too late", "minlog", ports.ErrLateLog, optingout.ErrMinLog, "registerConsent updateConsent deleteConsent getConsent"},
+		{"the CPR register", "register", errSecret, optingout.ErrDown, "registerConsent"},
+		{"the store", "store", errSecret, optingout.ErrDown, "registerConsent updateConsent deleteConsent getConsent"},
+		{"the store, to write", "update", errSecret, optingout.ErrDown, "registerConsent updateConsent deleteConsent"},
+		{"the store, in a word of another's", "update", fgvhr.ErrExists, optingout.ErrDown, "registerConsent updateConsent deleteConsent"},
+		{"others got in between too often", "update", ports.ErrWillConflict, optingout.ErrDown, "registerConsent updateConsent deleteConsent"},
 	} {
 		for _, op := range operations {
 			t.Run(c.name+": "+op.name, func(t *testing.T) {

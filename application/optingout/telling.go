@@ -37,7 +37,7 @@ func (r *Registrar) tell(ctx context.Context, caller identity.Caller, citizen cp
 	defer cancel()
 	v := logkeeping.Visit{System: minLogSystem, Activity: activity, Citizen: citizen, Caller: caller, At: r.Now(), ID: r.NewID()}
 	if err := r.Access.Log(ctx, v.Entry()); err != nil {
-		return fmt.Errorf("log access: %w: %w", fgvhr.ErrMinLog, err)
+		return fmt.Errorf("log access: %w: %w", ErrMinLog, err)
 	}
 	return nil
 }

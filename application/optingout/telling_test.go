@@ -205,14 +205,14 @@ func TestMinLog(t *testing.T) {
 		assert.Equal(t, minlog.ID{Source: "CPR", Value: citizenB.Digits()}, h.entries[0].User)
 		h.down["minlog"] = errSecret
 		_, ok, err := h.Get(t.Context(), person, citizenC)
-		refused(t, fgvhr.ErrMinLog, err)
+		refused(t, optingout.ErrMinLog, err)
 		assert.False(t, ok)
 	})
 	t.Run("it takes too long", func(t *testing.T) {
 		h := newHouse()
 		h.MinLogTimeout = time.Nanosecond // over before it is asked
 		_, err := h.Register(t.Context(), citizen(citizenC), optingout.Registration{Citizen: citizenC})
-		refused(t, fgvhr.ErrMinLog, err)
+		refused(t, optingout.ErrMinLog, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Empty(t, h.kept(t, citizenC))
 	})

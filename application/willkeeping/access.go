@@ -79,7 +79,7 @@ func (k *Keeper) admit(ctx context.Context, c identity.Caller, req Request, op o
 		may = administrators
 	}
 	if as&may == nobody {
-		return will.ErrNotAuthorized
+		return ErrNotAuthorized
 	}
 	if as == systems {
 		granted, err := k.Granted(ctx, GrantHas, c.Org.CVR)
@@ -87,14 +87,14 @@ func (k *Keeper) admit(ctx context.Context, c identity.Caller, req Request, op o
 		case err != nil:
 			return down("read grants", err)
 		case !granted:
-			return will.ErrNotAuthorized
+			return ErrNotAuthorized
 		}
 	}
 	switch {
 	case req.Citizen.IsZero():
-		return will.ErrCitizen
+		return ErrCitizen
 	case as == citizens && !c.Is(req.Citizen):
-		return will.ErrNotAuthorized
+		return ErrNotAuthorized
 	}
 	return nil
 }

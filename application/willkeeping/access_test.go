@@ -115,7 +115,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 						did = append(did, call.name)
 						continue
 					}
-					require.Equal(t, will.ErrNotAuthorized, err, "%s, administration %v", call.name, surface)
+					require.Equal(t, willkeeping.ErrNotAuthorized, err, "%s, administration %v", call.name, surface)
 					assert.Empty(t, touched, "looked at by %s", call.name)
 				}
 				assert.Equal(t, strings.Fields(may), append([]string{}, did...), "administration %v", surface)
@@ -130,7 +130,7 @@ func TestTheLists(t *testing.T) {
 		h := newHouse(t)
 		h.AdminRoles = nil
 		_, err := h.Has(t.Context(), staff(), admin(citizenC), will.BTR)
-		refused(t, err, will.ErrNotAuthorized)
+		refused(t, err, willkeeping.ErrNotAuthorized)
 	})
 	t.Run("professionals are those whose education is listed, where any is", func(t *testing.T) {
 		h := newHouse(t)
@@ -139,7 +139,7 @@ func TestTheLists(t *testing.T) {
 		require.NoError(t, err)
 		for _, education := range []string{"", "4498", "5433"} {
 			_, err := h.Has(t.Context(), with(doctor(), func(c *identity.Caller) { c.EducationCode = education }), of(citizenC), will.BTR)
-			refused(t, err, will.ErrNotAuthorized)
+			refused(t, err, willkeeping.ErrNotAuthorized)
 		}
 	})
 	t.Run("a dentist is who the list says", func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestTheLists(t *testing.T) {
 		h := newHouse(t)
 		h.down["grants"] = true
 		_, err := h.Has(t.Context(), system(), of(citizenC), will.BTR)
-		refused(t, err, will.ErrDown)
+		refused(t, err, willkeeping.ErrDown)
 		assert.ErrorIs(t, err, errSecret)
 		assert.Empty(t, h.looked())
 	})
@@ -189,7 +189,7 @@ func TestRefusalsTellNothing(t *testing.T) {
 
 			err := called(c.operation).do(h, c.caller, req)
 
-			refused(t, err, will.ErrNotAuthorized)
+			refused(t, err, willkeeping.ErrNotAuthorized)
 			assert.Equal(t, without, err)
 			assert.Equal(t, noted, h.said())
 			assert.Empty(t, h.looked())
@@ -211,11 +211,11 @@ func TestOrderOfChecks(t *testing.T) {
 		want   error
 		looks  []string
 	}{
-		{"who may", doctor(), of(none), null, will.ErrNotAuthorized, nil},
-		{"who administers", doctor(), admin(none), null, will.ErrNotAuthorized, nil},
-		{"for whom", citizen(citizenB), of(none), null, will.ErrCitizen, nil},
-		{"for whom, of administrators", staff(), admin(none), null, will.ErrCitizen, nil},
-		{"for herself", citizen(citizenB), of(citizenC), null, will.ErrNotAuthorized, nil},
+		{"who may", doctor(), of(none), null, willkeeping.ErrNotAuthorized, nil},
+		{"who administers", doctor(), admin(none), null, willkeeping.ErrNotAuthorized, nil},
+		{"for whom", citizen(citizenB), of(none), null, willkeeping.ErrCitizen, nil},
+		{"for whom, of administrators", staff(), admin(none), null, willkeeping.ErrCitizen, nil},
+		{"for herself", citizen(citizenB), of(citizenC), null, willkeeping.ErrNotAuthorized, nil},
 		{"in an open register", citizen(citizenC), of(citizenC), null, will.ErrClosed, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestOrderOfChecks(t *testing.T) {
 		{"that says something", will.Draft{}, nil, will.ErrEmpty, nil},
 		{"by somebody old enough", draft, nil, will.ErrTooYoung, []string{"register"}},
 		{"with an active number", draft, func(h *house) { h.MinAge(0) }, will.ErrInactive, []string{"register"}},
-		{"whose other numbers are known", draft, func(h *house) { h.MinAge(0); h.status = "01" }, will.ErrDown, []string{"register", "aliases"}},
+		{"whose other numbers are known", draft, func(h *house) { h.MinAge(0); h.status = "01" }, willkeeping.ErrDown, []string{"register", "aliases"}},
 		{"by the version that is", draft, func(h *house) { h.MinAge(0); h.status = "01"; h.down["aliases"] = false }, will.ErrChanged,
 			[]string{"register", "aliases", "store"}},
 	} {

@@ -254,7 +254,7 @@ func (v *visit) tell(ctx context.Context) error {
 		System: string(audit.LTRBTR), Activity: v.op.activity, Citizen: v.req.Citizen, Caller: v.caller, At: v.at, ID: v.k.NewID(),
 	}
 	if err := v.k.Access.Log(ctx, entry.Entry()); err != nil {
-		return fmt.Errorf("tell minlog: %w: %w", will.ErrMinLog, err)
+		return fmt.Errorf("tell minlog: %w: %w", ErrMinLog, err)
 	}
 	return nil
 }
@@ -277,5 +277,5 @@ func (v *visit) leave(ctx context.Context) {
 
 // down is what the caller hears when something did not answer; the cause is for the log.
 func down(action string, cause error) error {
-	return fmt.Errorf("%s: %w: %w", action, will.ErrDown, cause)
+	return fmt.Errorf("%s: %w: %w", action, ErrDown, cause)
 }

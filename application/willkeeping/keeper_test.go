@@ -279,7 +279,7 @@ func TestEligibility(t *testing.T) {
 		h.down["register"] = true
 		for _, name := range opening {
 			err := called(name).do(h, citizen(citizenC), of(citizenC))
-			refused(t, err, will.ErrDown)
+			refused(t, err, willkeeping.ErrDown)
 			assert.ErrorIs(t, err, errSecret)
 		}
 		assert.Equal(t, kept, h.kept(t, citizenC))
@@ -403,7 +403,7 @@ func TestTheStoreIsDown(t *testing.T) {
 				h.Rules.Closed = time.Time{}
 				h.down[what] = true
 				err := call.do(h, citizen(citizenC), of(citizenC))
-				refused(t, err, will.ErrDown)
+				refused(t, err, willkeeping.ErrDown)
 				assert.ErrorIs(t, err, errSecret)
 			})
 		}
@@ -412,7 +412,7 @@ func TestTheStoreIsDown(t *testing.T) {
 		h := newHouse(t)
 		h.Store = busy{h.Store}
 		_, err := h.Create(t.Context(), citizen(citizenC), of(citizenC), will.BTR, draft)
-		refused(t, err, will.ErrDown)
+		refused(t, err, willkeeping.ErrDown)
 	})
 }
 
@@ -465,7 +465,7 @@ func TestWA41Person(t *testing.T) {
 		h.down["aliases"] = true
 		for _, name := range []string{"updateTreatmentWill", "upgradeToTreatmentWill", "createTreatmentWill"} {
 			err := called(name).do(h, staff(), admin(citizenB))
-			refused(t, err, will.ErrDown)
+			refused(t, err, willkeeping.ErrDown)
 			assert.ErrorIs(t, err, errSecret)
 		}
 		assert.Empty(t, h.told())
@@ -479,7 +479,7 @@ func TestWA41Person(t *testing.T) {
 		h.stored(t, formerC, will.BTR, day(9))
 		h.linked, h.down["aliases"] = true, true
 		err := h.Delete(t.Context(), citizen(citizenC), of(citizenC), will.BTR)
-		refused(t, err, will.ErrDown)
+		refused(t, err, willkeeping.ErrDown)
 		require.ErrorIs(t, err, errSecret)
 		assert.Empty(t, h.told())
 		h.down["aliases"] = false

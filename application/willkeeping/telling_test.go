@@ -135,7 +135,7 @@ func TestWA29NothingWithoutMinLog(t *testing.T) {
 			kept := h.kept(t, citizenC)
 			h.down["minlog"] = true
 			err := call.do(h, citizen(citizenC), of(citizenC)) // an answer beside the error panics
-			refused(t, err, will.ErrMinLog)
+			refused(t, err, willkeeping.ErrMinLog)
 			assert.ErrorIs(t, err, errSecret)
 			assert.Equal(t, kept, h.kept(t, citizenC))
 			assert.Empty(t, h.sent(t))
@@ -149,7 +149,7 @@ func TestWA29NothingWithoutMinLog(t *testing.T) {
 		h.create(t)
 		h.down["minlog"] = true
 		for _, name := range []string{"getTreatmentWill", "hasTreatmentWill", "getTreatmentWillWithOnlyForcedTreatment"} {
-			refused(t, called(name).do(h, doctor(), of(citizenC)), will.ErrMinLog)
+			refused(t, called(name).do(h, doctor(), of(citizenC)), willkeeping.ErrMinLog)
 		}
 	})
 }
@@ -161,7 +161,7 @@ func TestWA30MinLogIsTooSlow(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer time.AfterFunc(5*time.Second, stop).Stop() // the caller goes, which is another error
 	_, err := h.Create(ctx, citizen(citizenC), of(citizenC), will.BTR, draft)
-	refused(t, err, will.ErrMinLog)
+	refused(t, err, willkeeping.ErrMinLog)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Empty(t, h.kept(t, citizenC))
 

@@ -4,6 +4,7 @@ package willkeeping
 
 import (
 	"github.com/opennsp/nsp/domain/cpr"
+	"github.com/opennsp/nsp/domain/fault"
 	"github.com/opennsp/nsp/domain/will"
 )
 
@@ -16,3 +17,11 @@ type Request struct {
 	Surface will.Surface
 	Match   string // ID of the registration that the change is made to; "" = any
 }
+
+// What callers are told beside what the rules refuse (package will). The texts are constant and tell nothing of the citizen.
+var (
+	ErrCitizen       error = fault.Error{Kind: fault.Malformed, Code: "invalid_id", Text: "the citizen's id is not valid"}
+	ErrNotAuthorized error = fault.Error{Kind: fault.Forbidden, Code: fault.CodeNotAuthorized, Text: "no access"}
+	ErrMinLog              = fault.Error{Kind: fault.Unavailable, Code: "minlog_unavailable", Text: "MinLog is unavailable, nothing was done"}
+	ErrDown                = fault.Error{Kind: fault.Unavailable, Code: fault.CodeProcessing, Text: "internal error"}
+)

@@ -355,6 +355,23 @@ func TestOptOutsDown(t *testing.T) {
 	others := &aliases{}
 	o := nsptest.Options{Aliases: func(a ports.Aliases) ports.Aliases { *others = aliases{Aliases: a}; return others }}
 	registrars(t, o, func(t *testing.T, r *registrar) {
+		t.Run("the store is down", func(t *testing.T) {
+			c, other, store := r.elder(), r.elder(), r.failingOptOuts
+			ok(t, r.optOut(t, r.citizen(c), "RegisterConsent", c, ""))
+			store.OnRead.FailFrom(1, errAway)
+			fails(t, "processing_problem", r.optOut(t, r.citizen(c), "GetConsent", c, ""))
+			fails(t, "processing_problem", r.optOut(t, r.citizen(c), "DeleteConsent", c, ""))
+			store.OnRead.Heal()
+			store.OnUpdate.FailFrom(1, errAway)
+			fails(t, "processing_problem", r.optOut(t, r.citizen(c), "DeleteConsent", c, ""))
+			fails(t, "processing_problem", r.optOut(t, r.citizen(other), "RegisterConsent", other, ""))
+			store.OnUpdate.Heal()
+			assert.Len(t, r.rows(t, c), 1)
+			assert.Empty(t, r.rows(t, other))
+			r.advised(t, c, 1)
+			assert.Empty(t, r.about(other), "nobody was told of what did not happen")
+		})
+
 		t.Run("FA-18 nobody knows other numbers", func(t *testing.T) {
 			now := elderNo(99)
 			then := now[:6] + "0999"

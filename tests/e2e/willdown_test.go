@@ -89,6 +89,28 @@ func TestWillsDown(t *testing.T) {
 			assert.Len(t, r.about(c), 1, "nobody was told of what did not happen")
 		})
 
+		t.Run("the store is down", func(t *testing.T) {
+			c, other := r.adult(), r.adult()
+			ok(t, btr.asks(t, r.citizen(c), "Create", c, btr.plain()))
+			before, store := len(r.history(t, c)), r.failingWills
+			store.OnRead.FailFrom(1, errAway)
+			for _, op := range []string{"Get", "Has", "GetForced"} {
+				fails(t, "processing_problem", btr.asks(t, r.doctor(), op, c))
+			}
+			fails(t, "processing_problem", btr.asks(t, r.citizen(c), "Delete", c))
+			store.OnRead.Heal()
+			store.OnUpdate.FailFrom(1, errAway)
+			fails(t, "processing_problem", btr.asks(t, r.citizen(c), "Delete", c))
+			fails(t, "processing_problem", btr.asks(t, r.citizen(other), "Create", other, btr.plain()))
+			store.OnUpdate.Heal()
+			assert.Len(t, r.history(t, c), before)
+			assert.Equal(t, 1, openOf(r.history(t, c)))
+			assert.Empty(t, r.history(t, other))
+			ok(t, btr.asks(t, r.citizen(c), "Delete", c))
+			r.advised(t, c, 2)
+			assert.Empty(t, r.about(other), "nobody was told of what did not happen")
+		})
+
 		t.Run("AC-42 the message log is down", func(t *testing.T) {
 			c := r.adult()
 			ok(t, btr.asks(t, r.citizen(c), "Create", c, btr.plain()))

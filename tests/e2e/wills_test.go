@@ -20,6 +20,7 @@ import (
 	"github.com/opennsp/nsp/domain/notice"
 	"github.com/opennsp/nsp/domain/will"
 	"github.com/opennsp/nsp/ports"
+	"github.com/opennsp/nsp/ports/portstest"
 	"github.com/opennsp/nsp/tests/nsptest"
 )
 
@@ -118,6 +119,9 @@ type registrar struct {
 	drawn   int
 	mu      sync.Mutex
 	heard   []nsptest.Answer // all that anybody was told
+
+	failingWills   *portstest.FailingWills // as the server has them
+	failingOptOuts *portstest.FailingOptOuts
 }
 
 // minLogPatience is by the clock on the wall: none of a test's calls is to come too late.
@@ -127,11 +131,15 @@ const minLogPatience = 20 * time.Second
 func registrars(t *testing.T, o nsptest.Options, f func(t *testing.T, r *registrar)) {
 	t.Helper()
 	r := &registrar{}
-	if o.Wills == nil {
-		o.Wills = func(s ports.WillStore) ports.WillStore { r.wills = s; return s }
+	o.Wills = func(s ports.WillStore) ports.WillStore {
+		r.wills = s
+		r.failingWills = &portstest.FailingWills{Store: s}
+		return r.failingWills
 	}
-	if o.OptOuts == nil {
-		o.OptOuts = func(s ports.OptOutStore) ports.OptOutStore { r.optOuts = s; return s }
+	o.OptOuts = func(s ports.OptOutStore) ports.OptOutStore {
+		r.optOuts = s
+		r.failingOptOuts = &portstest.FailingOptOuts{Store: s}
+		return r.failingOptOuts
 	}
 	set := map[string]string{
 		"outbox.poll": "20ms", "wills.admin_roles": "WillAdmin", "fgvhr.admin_roles": "WillAdmin",

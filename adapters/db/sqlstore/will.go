@@ -190,7 +190,7 @@ func digitsOf(person []cpr.Number) []any {
 	return digits
 }
 
-var errWiller = errors.New("a will of somebody without number")
+var errWillOfNobody = errors.New("a will of somebody without number")
 
 // wills returns the registrations that a query of livingColumns or treatmentColumns finds.
 func (s session) wills(ctx context.Context, text string, args ...any) (found will.History, err error) {
@@ -205,7 +205,7 @@ func (s session) wills(ctx context.Context, text string, args ...any) (found wil
 			return err
 		}
 		if r.Citizen, err = cpr.Parse(digits); err != nil {
-			return errWiller
+			return errWillOfNobody
 		}
 		r.IfSeverelyDegraded.Needs, r.IfSeverePain.Needs = will.Acceptance(degraded.String), will.Acceptance(pain.String)
 		r.NoForcedTreatment.Needs = will.Acceptance(force.String)
