@@ -27,9 +27,6 @@ func unavailable(action string, cause error) error {
 // proved tells whether the caller showed a credential of the scheme, with this call or when its session was opened. A session of a name of the
 // test federation, which there is in development alone, counts as one of whatever credential its kind of caller has.
 func proved(caller identity.Caller, scheme identity.Scheme) bool {
-	c := caller.Credential
-	if c.Scheme == identity.Session {
-		return c.Origin == scheme || c.Origin == identity.Sample
-	}
-	return c.Scheme == scheme
+	p := caller.Proof()
+	return p == scheme || p == identity.Sample
 }
